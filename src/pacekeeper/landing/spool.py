@@ -1,0 +1,120 @@
+"""The spool: what the boundary let through, as Parquet, before the warehouse sees it. Already safe to keep.
+
+<spool>/<run>/<source>/<stream>/rows-000001.parquet      typed rows, keys hashed
+                                rejected-000001.parquet  row_key, column_name, reason, locator; no values
+                                deleted-000001.parquet   row_key of records the source reports as deleted
+                       manifest.json                     written last: the read is complete
+                       error.json                        instead of it: why it is not
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pacekeeper.landing.boundary import PartKind, StreamCounts
+
+
+@dataclass
+class StreamManifest:
+    """What one read found in one stream. reasons are (column, reason) pairs for rejected values."""
+
+    read: int = 0
+    kept: int = 0
+    rejected_rows: int = 0
+    out_of_scope: dict[str, int] = field(default_factory=dict)
+    rejected: list[tuple[str, str, int]] = field(default_factory=list)
+    undeclared: dict[str, int] = field(default_factory=dict)
+    watermark: str | None = None
+    was_full: bool = True
+
+
+@dataclass
+class Manifest:
+    """What one read of one source found. key_id: the hash secret the keys were made under."""
+
+    source: str
+    key_id: str
+    streams: dict[str, StreamManifest]
+    seconds: float = 0.0
+    calls: int = 0
+
+
+class SpoolWriter:
+    """Writes one source's parts; a `Sink` for the boundary."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parts: Counter[tuple[str, str]] = Counter()
+
+    def __call__(self, kind: PartKind, stream: str, table: pa.Table) -> None:
+        self._parts[stream, kind] += 1
+        folder = self.folder / stream
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, folder / f"{kind}-{self._parts[stream, kind]:06d}.parquet", compression="lz4")
+
+
+def parts(folder: Path, stream: str, kind: PartKind) -> list[str]:
+    """Paths of a stream's parts of one kind, in the order in which they were read."""
+    return sorted(str(path) for path in (folder / stream).glob(f"{kind}-*.parquet"))
+
+
+def stream_manifest(counts: StreamCounts, *, watermark: datetime | None, was_full: bool) -> StreamManifest:
+    """A stream's counts in the form in which they are kept."""
+    return StreamManifest(
+        read=counts.read,
+        kept=counts.kept,
+        rejected_rows=counts.rejected_rows,
+        out_of_scope=dict(counts.out_of_scope),
+        rejected=[(column, reason, rows) for (column, reason), rows in sorted(counts.rejected.items())],
+        undeclared=dict(counts.undeclared),
+        watermark=watermark.isoformat() if watermark else None,
+        was_full=was_full,
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Mark a read as complete."""
+    _write_json(folder / "manifest.json", asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a complete read; null where the read was not completed."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    streams = {
+        name: StreamManifest(**{**stream, "rejected": [tuple(entry) for entry in stream["rejected"]]})
+        for name, stream in found.pop("streams").items()
+    }
+    return Manifest(**found, streams=streams)
+
+
+def write_error(folder: Path, *, error_class: str, message: str) -> None:
+    """Say why a read was not completed; the message holds no client data."""
+    _write_json(folder / "error.json", {"error_class": error_class, "message": message})
+
+
+def read_error(folder: Path) -> tuple[str, str] | None:
+    """Class and message of the error a read ended in; null where it left none."""
+    path = folder / "error.json"
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return str(found["error_class"]), str(found["message"])
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(temporary, path)

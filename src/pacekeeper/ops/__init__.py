@@ -1,0 +1,27 @@
+"""The operational database."""
+
+from pacekeeper.ops.database import OpsDatabase
+from pacekeeper.ops.tables import (
+    MappingReason,
+    MappingRun,
+    MartRun,
+    Run,
+    SourceRun,
+    StreamReason,
+    StreamRun,
+    StreamState,
+    UnmappedValue,
+)
+
+__all__ = [
+    "MappingReason",
+    "MappingRun",
+    "MartRun",
+    "OpsDatabase",
+    "Run",
+    "SourceRun",
+    "StreamReason",
+    "StreamRun",
+    "StreamState",
+    "UnmappedValue",
+]

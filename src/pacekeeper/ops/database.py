@@ -1,0 +1,92 @@
+"""The operational database: SQLite in WAL mode beside the warehouse, never inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine, event
+from sqlmodel import Session, SQLModel, create_engine, delete, select
+
+from pacekeeper.ops import tables
+
+Row = TypeVar("Row", bound=SQLModel)
+
+_TABLES = tuple(
+    str(model.__tablename__)
+    for model in (
+        tables.Run,
+        tables.SourceRun,
+        tables.StreamRun,
+        tables.StreamReason,
+        tables.StreamState,
+        tables.MappingRun,
+        tables.MappingReason,
+        tables.UnmappedValue,
+        tables.MartRun,
+    )
+)
+
+
+class OpsDatabase:
+    """Runs, ledgers and stream state of one practice. Safe to use from several processes; made on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; the file and its tables are made when it is first asked for."""
+        if self._engine is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(f"sqlite:///{self.path}")
+
+            @event.listens_for(engine, "connect")
+            def _pragmas(connection: object, _record: object) -> None:
+                cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection
+                cursor.execute("PRAGMA journal_mode=WAL")
+                cursor.execute("PRAGMA busy_timeout=10000")
+                cursor.close()
+
+            SQLModel.metadata.create_all(engine, tables=[SQLModel.metadata.tables[name] for name in _TABLES])
+            self.path.chmod(0o600)
+            self._engine = engine
+        return self._engine
+
+    def add(self, rows: Iterable[SQLModel]) -> None:
+        """Write rows in one transaction, in place of rows with the same key."""
+        with Session(self.engine) as session:
+            for row in rows:
+                session.merge(row)
+            session.commit()
+
+    def rows(self, model: type[Row], **equal: object) -> Sequence[Row]:
+        """Rows of a table whose columns equal the given values."""
+        query = select(model)
+        for name, value in equal.items():
+            query = query.where(getattr(model, name) == value)
+        with Session(self.engine, expire_on_commit=False) as session:
+            return session.exec(query).all()
+
+    def last_run(self) -> tables.Run | None:
+        """The run that started last; null before the first."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            return session.exec(select(tables.Run).order_by(tables.Run.started_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
+
+    def forget_source(self, source: str) -> None:
+        """Drop the stream state of a source, so that its next read is of everything."""
+        with Session(self.engine) as session:
+            session.exec(delete(tables.StreamState).where(tables.StreamState.source == source))  # type: ignore[arg-type]
+            session.commit()
+
+    def finish_run(self, run_id: str, *, state: str, ended_at: datetime) -> None:
+        """Mark a run as ended."""
+        with Session(self.engine) as session:
+            run = session.get(tables.Run, run_id)
+            if run is not None:
+                run.state, run.ended_at = state, ended_at
+                session.add(run)
+                session.commit()

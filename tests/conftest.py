@@ -1,0 +1,21 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def testdata() -> Path:
+    """Folder with files of real systems; the test is skipped, with this reason, where it is absent."""
+    folder = Path(os.environ.get("PACEKEEPER_TESTDATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        if os.environ.get("PACEKEEPER_REQUIRE_TESTDATA"):
+            pytest.fail(f"PACEKEEPER_REQUIRE_TESTDATA is set, but {folder} is no folder")
+        pytest.skip(f"no test data: {folder} is no folder; set PACEKEEPER_TESTDATA")
+    return folder.resolve()
