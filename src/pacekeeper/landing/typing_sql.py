@@ -37,46 +37,8 @@ class Typed:
     reason: str
 
 
-_TIME = r"[T ]\d{2}:\d{2}"
-_OFFSET = r"(Z|z|[+-]\d{2}:?\d{2})$"
 _DATE = r"^\d{4}-\d{2}-\d{2}"
-
-
-_FHIR_REFERENCE = r"^(?:https?://.+/)?[A-Z][A-Za-z]+/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]*)?$"
-
-
-def reference_id(text: str) -> str:
-    """SQL for the id a reference names; null for a contained or a conditional reference.
-
-    `Patient/1`, an absolute URL, a versioned reference and `urn:uuid:...` give the bare id; any other text is an id.
-    """
-    return (
-        f"CASE WHEN {text} LIKE '#%' OR regexp_matches({text}, '[?&][A-Za-z_.-]+=') THEN NULL "
-        f"WHEN regexp_matches({text}, '{_FHIR_REFERENCE}') THEN regexp_extract({text}, '{_FHIR_REFERENCE}', 1) "
-        f"ELSE regexp_replace({text}, '^urn:(uuid|oid):', '') END"
-    )
-
-
-def reference_type(text: str) -> str:
-    """SQL for the resource type a reference names; empty where it names none."""
-    return f"regexp_extract({text}, '(?:^|/)([A-Za-z]+)/[^/?]+(?:/_history/[^/]*)?$', 1)"
-
-
-def conditional_part(text: str, part: int) -> str:
-    """SQL for the identifier system (1) or value (2) of a conditional reference; empty where it is none."""
-    return (
-        f"regexp_extract(replace(replace({text}, '%7C', '|'), '%7c', '|'), '[?&]identifier=([^|&]*)[|]([^&]*)', {part})"
-    )
-
-
-def normalised(text: str) -> str:
-    """SQL for a shared identifier in the form in which two sources meet."""
-    return f"lower(regexp_replace({text}, '\\s', '', 'g'))"
-
-
-def message(*parts: str) -> str:
-    """SQL for the text that is hashed: the parts joined by the unit separator; null when a part is."""
-    return " || chr(31) || ".join(f"({part})" for part in parts)
+_OFFSET = r"[T ]\d{2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 
 
 def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:
@@ -88,18 +50,18 @@ def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:
         case c.Instant():
             return _instant(text, default_tz)
         case c.Date():
-            value = f"CASE WHEN regexp_matches({text}, '{_DATE}') THEN TRY_CAST(left({text}, 10) AS DATE) END"
+            value = f"CASE WHEN regexp_matches({text}, '{_DATE}($|[T ])') THEN TRY_CAST(left({text}, 10) AS DATE) END"
             return Typed(value, "'not_a_date'")
         case c.LocalTime():
             clock = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?|24:00(:00)?"
             minutes = f"(left({text}, 2)::INTEGER * 60 + substr({text}, 4, 2)::INTEGER)::SMALLINT"
             return Typed(f"CASE WHEN regexp_full_match({text}, '{clock}') THEN {minutes} END", "'not_a_time'")
         case c.Integer():
-            number = f"TRY_CAST({text} AS DECIMAL(38,10))"
+            number = f"TRY_CAST({text} AS DECIMAL(38,18))"
             value = f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS BIGINT) END"
             return Typed(value, f"CASE WHEN {number} IS NULL THEN 'not_a_number' ELSE 'not_an_integer' END")
         case c.Decimal():
-            return Typed(f"TRY_CAST(TRY_CAST({text} AS DECIMAL(38,10)) AS DECIMAL(18,4))", "'not_a_number'")
+            return Typed(f"TRY_CAST(TRY_CAST({text} AS DECIMAL(38,18)) AS DECIMAL(18,4))", "'not_a_number'")
         case c.Boolean():
             value = (
                 f"CASE WHEN lower({text}) IN ('true', '1', 'yes', 'y') THEN true "
@@ -108,7 +70,8 @@ def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:
             return Typed(value, "'not_a_boolean'")
         case c.BirthYear():
             year = f"TRY_CAST(left({text}, 4) AS SMALLINT)"
-            return Typed(f"CASE WHEN {year} BETWEEN 1850 AND 2200 THEN {year} END", "'not_a_year'")
+            fits = f"regexp_matches({text}, '^\\d{{4}}($|-|/|\\d{{4}}$)') AND {year} BETWEEN 1850 AND 2200"
+            return Typed(f"CASE WHEN {fits} THEN {year} END", "'not_a_year'")
         case c.Area():
             fits = f"regexp_matches({text}, '^[A-Za-z0-9]{{3}}[A-Za-z0-9 -]{{0,7}}$')"
             return Typed(f"CASE WHEN {fits} THEN upper(left({text}, 3)) END", "'not_an_area'")
@@ -116,16 +79,22 @@ def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:
 
 
 def _instant(text: str, default_tz: str | None) -> Typed:
-    has_offset = f"regexp_matches({text}, '{_TIME}.*{_OFFSET}')"
-    # DuckDB reads +02:15 but not +0215, which HL7 v2 and some FHIR servers write.
-    exact = f"TRY_CAST(regexp_replace({text}, '([+-]\\d{{2}})(\\d{{2}})$', '\\1:\\2') AS TIMESTAMPTZ)"
-    utc = f"WHEN ends_with({text}, 'Z') THEN TRY_CAST({text} AS TIMESTAMPTZ)"
+    has_offset = f"regexp_matches({text}, '{_OFFSET}')"
     is_date = f"regexp_matches({text}, '{_DATE}')"
+    # What nearly every text is (2026-03-01T15:00:00Z) needs no pattern: 100 ms less per million.
+    is_plain = f"ends_with({text}, 'Z') AND substr({text}, 14, 1) = ':'"
+    # DuckDB reads neither 10:00Z nor +0215 nor a small z, all of which servers write.
+    repaired = (
+        f"regexp_replace(regexp_replace(upper({text}), '([T ]\\d{{2}}:\\d{{2}})(Z|[+-]|$)', '\\1:00\\2'), "
+        "'([+-]\\d{2})(\\d{2})$', '\\1:\\2')"
+    )
+    exact = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({repaired} AS TIMESTAMPTZ))"
+    local = f"coalesce(TRY_CAST({text} AS TIMESTAMP), TRY_CAST({repaired} AS TIMESTAMP))"
+    no_time = f"{has_offset} OR NOT {is_date} OR {local} IS NULL"
+    with_offset = f"WHEN {is_plain} THEN {exact} WHEN {has_offset} AND {is_date} THEN {exact}"
     if default_tz is None:
-        reason = f"CASE WHEN {has_offset} OR NOT {is_date} THEN 'not_an_instant' ELSE 'naive_time' END"
-        return Typed(f"CASE {utc} WHEN {has_offset} THEN {exact} END", reason)
+        return Typed(f"CASE {with_offset} END", f"CASE WHEN {no_time} THEN 'not_an_instant' ELSE 'naive_time' END")
     zone = sql_literal(default_tz)
-    local = f"TRY_CAST({text} AS TIMESTAMP)"
     later = f"timezone({zone}, {local})"
     # In the hour that autumn repeats the engine answers with the second pass; without an offset we take the first.
     earlier = f"({later} - INTERVAL 1 HOUR)"
@@ -134,6 +103,6 @@ def _instant(text: str, default_tz: str | None) -> Typed:
         f"WHEN timezone({zone}, {later}) = {local} THEN {later} END"
     )
     return Typed(
-        f"CASE {utc} WHEN {has_offset} THEN {exact} WHEN {is_date} THEN {naive} END",
-        f"CASE WHEN {has_offset} OR NOT {is_date} OR {local} IS NULL THEN 'not_an_instant' ELSE 'nonexistent_time' END",
+        f"CASE {with_offset} WHEN NOT {has_offset} AND {is_date} THEN {naive} END",
+        f"CASE WHEN {no_time} THEN 'not_an_instant' ELSE 'nonexistent_time' END",
     )

@@ -2,6 +2,7 @@
 
 from pacekeeper.ops.database import OpsDatabase
 from pacekeeper.ops.tables import (
+    EntityState,
     MappingReason,
     MappingRun,
     MartRun,
@@ -14,6 +15,7 @@ from pacekeeper.ops.tables import (
 )
 
 __all__ = [
+    "EntityState",
     "MappingReason",
     "MappingRun",
     "MartRun",

@@ -22,6 +22,7 @@ _TABLES = tuple(
         tables.StreamRun,
         tables.StreamReason,
         tables.StreamState,
+        tables.EntityState,
         tables.MappingRun,
         tables.MappingReason,
         tables.UnmappedValue,

@@ -94,8 +94,16 @@ class StreamState(SQLModel, table=True):
     complete_through: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class EntityState(SQLModel, table=True):
+    """Up to when a source's slice of an entity is known completely; null = it never was."""
+
+    source: str = Field(primary_key=True)
+    entity: str = Field(primary_key=True)
+    complete_through: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class MappingRun(SQLModel, table=True):
-    """Mapping ledger: in_scope = mapped + quarantined + out_of_scope. state: ok | over_limit | failed."""
+    """Mapping ledger: in_scope = mapped + quarantined + out_of_scope. state: swapped | over_limit | failed."""
 
     run_id: str = Field(primary_key=True)
     source: str = Field(primary_key=True)

@@ -1,0 +1,63 @@
+# Everything a person or CI runs. `make demo` and `make test` set up what they need.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test check bench docs format clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+DEMO := .pacekeeper/demo
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The stamps say which lock the environment was made from; a changed lock makes it anew.
+.venv/runtime.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Pacekeeper needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
+	@echo "setting up .venv"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock .venv/runtime.stamp
+	@echo "adding the development tools"
+	@$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+setup: .venv/dev.stamp  ## make .venv with everything, development tools included
+
+demo: .venv/runtime.stamp  ## pull a synthetic practice through the real connectors and show what was found
+	@$(BIN)/pacekeeper demo --folder $(DEMO) $(ARGS)
+
+ui: .venv/runtime.stamp  ## open Dagster's page on the demo practice
+	@test -f $(DEMO)/pacekeeper.toml || { echo "run make demo first"; exit 1; }
+	@PACEKEEPER_CONFIG=$(CURDIR)/$(DEMO)/pacekeeper.toml DAGSTER_HOME=$(CURDIR)/$(DEMO)/data/dagster $(BIN)/dagster dev -w workspace.yaml
+
+test: .venv/dev.stamp  ## run the tests
+	@$(BIN)/pytest -n auto --dist worksteal -m "not bench" $(ARGS)
+
+check: .venv/dev.stamp  ## lint, types, architecture, generated pages, definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pacekeeper_app.reference --check
+	@$(BIN)/pip check
+	@DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml
+
+bench: .venv/dev.stamp  ## measure ratios against references in the same run
+	@$(BIN)/python tests/bench/bench_landing.py
+
+docs: .venv/dev.stamp  ## write the generated reference pages anew
+	@$(BIN)/python -m pacekeeper_app.reference
+
+format: .venv/dev.stamp  ## format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock:  ## resolve the locks anew (needs uv)
+	uv pip compile pyproject.toml --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements.lock
+	uv pip compile pyproject.toml --extra dev -c requirements.lock --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements-dev.lock
+
+clean:  ## remove the environment and the demo
+	@rm -rf .venv .pacekeeper .mypy_cache .ruff_cache .pytest_cache

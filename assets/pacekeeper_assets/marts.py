@@ -1,0 +1,99 @@
+"""The marts and their publication as Dagster assets."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from pacekeeper.contract import ENTITIES
+from pacekeeper.measures.completeness import SourceCompleteness
+from pacekeeper.ops import EntityState, MartRun
+from pacekeeper_assets import MARTS, Mart, materialise, progress
+from pacekeeper_assets.canonical import canonical_key
+from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, as_of_run, asset_border
+
+PUBLICATION = dg.AssetKey(["ops", "publication"])
+
+
+def mart_key(mart: str) -> dg.AssetKey:
+    """Asset key of a mart."""
+    return dg.AssetKey(["marts", mart])
+
+
+def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
+    """The asset that builds every mart and merges the verdicts. Runs whatever became of a source."""
+
+    @dg.multi_asset(name="marts", specs=[_spec(mart, owners) for mart in MARTS.values()], pool=WAREHOUSE_POOL)
+    def marts(context: dg.AssetExecutionContext, practice: PracticeResource) -> Iterator[dg.MaterializeResult[None]]:
+        with asset_border("marts"):
+            home = practice.home()
+            completeness = [
+                SourceCompleteness(
+                    source=state.source,
+                    entity=state.entity,
+                    complete_through=state.complete_through,
+                    ever_read=state.complete_through is not None,
+                )
+                for state in home.ops.rows(EntityState)
+                if state.source in home.sources
+            ]
+            as_of = as_of_run(home, context.run_id)
+            with home.warehouse.connect() as connection:
+                rows = materialise(connection.ibis, as_of=as_of, policy=home.policy(), completeness=completeness)
+                states = connection.raw.execute(
+                    "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current GROUP BY 1, 2 "
+                    "ORDER BY 1, 2"
+                ).fetchall()
+            home.ops.add(MartRun(run_id=context.run_id, mart=name, rows=rows[name]) for name in MARTS)
+        for name in MARTS:
+            progress.tell("mart", name, rows[name])
+            metadata: dict[str, dg.MetadataValue | int] = {"dagster/row_count": rows[name]}
+            if name == "guardrail_result":
+                metadata["verdicts"] = dg.MetadataValue.table(
+                    [dg.TableRecord({"guardrail": str(g), "state": str(s), "verdicts": int(n)}) for g, s, n in states]
+                )
+            yield dg.MaterializeResult(asset_key=mart_key(name), metadata=metadata)
+
+    return marts
+
+
+def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
+    """The asset that swaps in the readers' copies."""
+
+    @dg.asset(
+        key=PUBLICATION,
+        deps=[mart_key(name) for name in MARTS],
+        group_name="ops",
+        kinds={"duckdb"},
+        owners=owners,
+        pool=WAREHOUSE_POOL,
+        description="The copies readers open, swapped in atomically: everything for the CLI, marts only for BI.",
+    )
+    def publication(practice: PracticeResource) -> dg.MaterializeResult[None]:
+        with asset_border("publication"):
+            home = practice.home()
+            home.publish()
+            sizes = {"read_copy_bytes": home.read_copy.stat().st_size, "bi_copy_bytes": home.bi_copy.stat().st_size}
+        return dg.MaterializeResult(metadata=sizes)
+
+    return publication
+
+
+def _spec(mart: Mart, owners: Sequence[str]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        mart_key(mart.name),
+        deps=[_input_key(name) for name in mart.inputs if name in ENTITIES or name in MARTS],
+        group_name="marts",
+        kinds={"ibis", "duckdb"},
+        owners=owners,
+        description=f"{mart.description}\n\nGrain: {mart.grain}",
+        metadata={
+            "dagster/table_name": f"marts.{mart.name}",
+            "dagster/column_schema": dg.TableSchema(
+                columns=[dg.TableColumn(c.name, c.type, description=c.description) for c in mart.columns]
+            ),
+        },
+    )
+
+
+def _input_key(name: str) -> dg.AssetKey:
+    return mart_key(name) if name in MARTS else canonical_key(name)

@@ -1,0 +1,170 @@
+"""Who is judged and in which local weeks: persons across sources, the spine of weeks, and their local days."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import ibis
+
+from pacekeeper.expr import Table, ifelse, literal
+from pacekeeper.measures.instant import SECONDS_PER_DAY, day_number, seconds, utc_day
+from pacekeeper.measures.tables import CanonicalTables
+
+_DAYS_PER_WEEK = 7
+
+
+def crosswalk(tables: CanonicalTables) -> Table:
+    """One row per clinician record: `clinician_key`, `person_key` and the `source` that knows it."""
+    records, match = tables.clinician, tables.person_match.select("clinician_key", "person_key")
+    joined = records.left_join(match, "clinician_key")
+    return joined.select(
+        clinician_key=joined.clinician_key,
+        person_key=ibis.coalesce(joined.person_key, joined.clinician_key),
+        source=joined.source,
+        home_location_key=joined.home_location_key,
+        is_client_facing=joined.is_client_facing,
+    )
+
+
+def with_person(rows: Table, tables: CanonicalTables) -> Table:
+    """The rows with `person_key` for their `clinician_key`; rows about clinicians nobody knows are left out."""
+    links = crosswalk(tables).select("clinician_key", "person_key")
+    return rows.inner_join(links, "clinician_key")
+
+
+def person(tables: CanonicalTables) -> Table:
+    """One row per person: `person_key`, `zone` (decision 1.2) and `is_client_facing`.
+
+    Where records of one person name locations in several zones, the first zone by name stands.
+    """
+    links = crosswalk(tables)
+    places = tables.location.select(home_location_key="location_key", tz="tz")
+    placed = links.left_join(places, "home_location_key")
+    people = placed.group_by("person_key").aggregate(tz=placed.tz.min(), is_client_facing=placed.is_client_facing.any())
+    home = tables.practice.aggregate(home_tz=tables.practice.home_tz.min())
+    both = people.cross_join(home)
+    return both.select("person_key", zone=ibis.coalesce(both.tz, both.home_tz), is_client_facing=both.is_client_facing)
+
+
+def employment_of(tables: CanonicalTables) -> Table:
+    """Employments by person: `start_no` and `end_no` as day numbers (`end_no` null while it lasts), fte, contract."""
+    jobs = with_person(tables.employment, tables)
+    return jobs.select(
+        "person_key",
+        "employment_key",
+        "fte",
+        "contract_h_week",
+        start_no=day_number(jobs.start_date),
+        end_no=day_number(jobs.end_date),
+    )
+
+
+def week(tables: CanonicalTables) -> Table:
+    """One row per zone and whole practice week, with its ends as instants, seconds and day numbers."""
+    days = tables.calendar_day
+    weeks = days.group_by("zone", "week_id").aggregate(
+        days_n=days.count(),
+        week_start_at=days.starts_at.min(),
+        week_end_at=days.ends_at.max(),
+        last_date=days.local_date.max(),
+    )
+    whole = weeks.filter(weeks.days_n == _DAYS_PER_WEEK)
+    return whole.select(
+        "zone",
+        "week_id",
+        "week_start_at",
+        "week_end_at",
+        week_start_s=seconds(whole.week_start_at),
+        week_end_s=seconds(whole.week_end_at),
+        first_no=day_number(whole.week_id),
+        last_no=day_number(whole.last_date),
+    )
+
+
+def spine(tables: CanonicalTables, as_of: datetime) -> Table:
+    """One row per person and judged week (decision 1.1), with zone, week ends and `has_employment`."""
+    jobs = employment_of(tables)
+    employed = jobs.group_by("person_key").aggregate(
+        first_start_no=jobs.start_no.min(),
+        last_end_no=jobs.end_no.max(),
+        open_n=jobs.count(where=jobs.end_no.isnull()),
+    )
+    seats = with_person(tables.appointment.filter(tables.appointment.status != "entered_in_error"), tables)
+    booked = seats.group_by("person_key").aggregate(first_seat_s=seconds(seats.start_at.min()))
+    as_of_s = int(as_of.timestamp())
+    ended = week(tables)
+    ended = ended.filter(ended.week_end_s <= literal(as_of_s, "int64"))
+    people = person(tables).left_join(employed, "person_key").drop("person_key_right")
+    people = people.left_join(booked, "person_key").drop("person_key_right")
+    data_begins = seats.aggregate(data_begins_s=seconds(seats.start_at.min()))
+    rows = people.inner_join(ended, "zone").cross_join(data_begins)
+    rows = rows.cross_join(seats.aggregate(data_begins_s=seconds(seats.start_at.min())))
+    begun = ibis.coalesce(rows.last_no >= rows.first_start_no, literal(value=False)) | ibis.coalesce(
+        rows.week_end_s > rows.first_seat_s, literal(value=False)
+    )
+    # Where no appointment is known at all, the last ended week alone is there to say that nothing can be judged.
+    last_week_s = literal(as_of_s - _DAYS_PER_WEEK * SECONDS_PER_DAY, "int64")
+    seen = rows.week_end_s > rows.data_begins_s.fill_null(last_week_s)
+    over = ibis.coalesce((rows.open_n == 0) & (rows.first_no > rows.last_end_no), literal(value=False))
+    return rows.filter(begun & seen & ~over).select(
+        "person_key",
+        "zone",
+        "is_client_facing",
+        "week_id",
+        "week_start_at",
+        "week_end_at",
+        "week_start_s",
+        "week_end_s",
+        "first_no",
+        "last_no",
+        has_employment=rows.first_start_no.notnull(),
+    )
+
+
+def spine_day(weeks: Table, tables: CanonicalTables) -> Table:
+    """One row per person and local day of the spine: `day_no`, `from_s`, `to_s`, and the week it belongs to."""
+    calendar = tables.calendar_day
+    days = calendar.select(
+        "zone",
+        "week_id",
+        day_no=day_number(calendar.local_date),
+        from_s=seconds(calendar.starts_at),
+        to_s=seconds(calendar.ends_at),
+    )
+    return weeks.select("person_key", "zone", "week_id").inner_join(days, ["zone", "week_id"])
+
+
+def on_local_day(rows: Table, days: Table, *, at: str) -> Table:
+    """The rows that start on a day of the spine, with `week_id` and `day_no`. at: column with the start in seconds.
+
+    Joined on the UTC day as well: a local day touches two of them, three when it has 25 hours.
+    """
+    reach = [
+        days.select("person_key", "week_id", "day_no", "from_s", "to_s", utc_no=utc_day(days.from_s) + offset)
+        for offset in range(3)
+    ]
+    touched = ibis.union(*reach).filter(lambda day: day.utc_no * SECONDS_PER_DAY < day.to_s)
+    touched = touched.rename(day_from_s="from_s", day_to_s="to_s")
+    keyed = rows.mutate(utc_no=utc_day(rows[at]))
+    joined = keyed.inner_join(touched, ["person_key", "utc_no"])
+    return joined.filter((joined[at] >= joined.day_from_s) & (joined[at] < joined.day_to_s)).drop("utc_no")
+
+
+def session_clinician_person(tables: CanonicalTables) -> Table:
+    """One row per session and person whose time counts: `session_key`, `person_key` (decision 1.3).
+
+    The session's own clinician counts too, unless `session_clinician` says otherwise.
+    """
+    listed = tables.session_clinician.select("session_key", "clinician_key", "counts_direct")
+    own = tables.session.select("session_key", "clinician_key")
+    unlisted = own.anti_join(listed, ["session_key", "clinician_key"])
+    both = ibis.union(listed.filter(listed.counts_direct).select("session_key", "clinician_key"), unlisted)
+    return with_person(both, tables).select("session_key", "person_key").distinct()
+
+
+def maps(tables: CanonicalTables, *entities: str) -> Table:
+    """One row with `maps_<entity>`: whether any configured source maps the entity at all."""
+    known = tables.source_completeness
+    return known.aggregate(
+        **{f"maps_{entity}": ifelse(known.entity == entity, 1, 0).max().fill_null(0) > 0 for entity in entities}
+    )

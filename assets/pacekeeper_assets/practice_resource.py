@@ -1,0 +1,57 @@
+"""The practice, as a Dagster resource; and the border that keeps data out of Dagster's stored errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from pacekeeper.errors import FatalError, PacekeeperError
+from pacekeeper.home import PracticeHome
+from pacekeeper.ops import Run
+from pacekeeper.privacy import describe
+from pacekeeper.settings import load_settings
+
+#: One writer at a time: every asset and check that opens the warehouse is in this pool.
+WAREHOUSE_POOL = "warehouse_writer"
+
+
+class PracticeResource(dg.ConfigurableResource[PracticeHome]):
+    """Settings and data folder of the practice. config_path: the settings file; null = found as the CLI finds it."""
+
+    config_path: str | None = None
+
+    def home(self) -> PracticeHome:
+        """The practice's home, read anew for every step."""
+        return PracticeHome(load_settings(Path(self.config_path) if self.config_path else None, required=False))
+
+
+def start_run(home: PracticeHome, run_id: str, as_of: str | None) -> datetime:
+    """Put the run on record and return the instant it judges by: the one asked for, else now."""
+    now = datetime.now(UTC)
+    moment = datetime.fromisoformat(as_of).astimezone(UTC) if as_of else now
+    home.ops.add([Run(run_id=run_id, as_of=moment, started_at=now)])
+    return moment
+
+
+def as_of_run(home: PracticeHome, run_id: str) -> datetime:
+    """The instant this run judges by; a run without landing takes that of the last run with one."""
+    found = home.ops.rows(Run, run_id=run_id)
+    run = found[0] if found else home.ops.last_run()
+    if run is None:
+        raise FatalError("nothing has been landed yet: materialise ops/landing first, or use `pacekeeper run`")
+    return run.as_of
+
+
+@contextmanager
+def asset_border(step: str) -> Iterator[None]:
+    """Around a step: an unexpected error leaves as class and place, because Dagster stores texts and causes."""
+    try:
+        yield
+    except PacekeeperError as error:
+        raise error from None
+    except Exception as error:  # noqa: BLE001 - re-raised without the text, which may hold data
+        raise FatalError(f"{step}: {describe(error)}") from None

@@ -1,0 +1,98 @@
+"""Two checks per guardrail, on the last judged week: is it breached, and could it be measured at all."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from pacekeeper.home import PracticeHome
+from pacekeeper_assets.marts import mart_key
+from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, asset_border
+
+RESULT = mart_key("guardrail_result")
+
+
+@dataclass(frozen=True)
+class _LastWeek:
+    """Verdicts of a guardrail in the last judged week: how many by state, breached and unknown subjects by reason."""
+
+    week: date | None
+    states: dict[str, int]
+    breached: list[tuple[str, str]]
+    unknown: dict[str, int]
+
+
+def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
+    """`<guardrail>_breach` and `<guardrail>_measurable`; neither ever blocks."""
+    specs = [
+        dg.AssetCheckSpec(f"{guardrail}_{kind}", asset=RESULT, description=text)
+        for guardrail in guardrails
+        for kind, text in (
+            ("breach", f"Nobody breaches {guardrail} in the last judged week. Practice policy, not evidence."),
+            ("measurable", f"No verdict on {guardrail} is unknown in the last judged week."),
+        )
+    ]
+
+    @dg.multi_asset_check(name="guardrail_checks", specs=specs, pool=WAREHOUSE_POOL)
+    def check(practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
+        with asset_border("guardrail checks"):
+            home = practice.home()
+            policy = home.policy()
+            found = {guardrail: _last_week(home, guardrail) for guardrail in guardrails}
+        for guardrail, last in found.items():
+            yield _breach(guardrail, last, severity=policy.guardrail(guardrail).severity)
+            yield _measurable(guardrail, last)
+
+    return check
+
+
+def _last_week(home: PracticeHome, guardrail: str) -> _LastWeek:
+    with home.warehouse.connect() as connection:
+        rows = connection.raw.execute(
+            "SELECT period_start, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
+            "WHERE guardrail_id = $1 AND is_current AND NOT is_retracted AND period_start = (SELECT max(period_start) "
+            "FROM marts.guardrail_result WHERE guardrail_id = $1 AND is_current AND NOT is_retracted) ORDER BY 2",
+            [guardrail],
+        ).fetchall()
+    states: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    for _, _, state, reason in rows:
+        states[state] = states.get(state, 0) + 1
+        if state == "unknown":
+            unknown[reason] = unknown.get(reason, 0) + 1
+    breached = [(str(key), str(reason)) for _, key, state, reason in rows if state == "breach"]
+    return _LastWeek(rows[0][0] if rows else None, states, breached, unknown)
+
+
+def _breach(guardrail: str, last: _LastWeek, *, severity: str) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue | int | str] = {
+        "week": str(last.week),
+        **{f"state_{state}": count for state, count in sorted(last.states.items())},
+    }
+    if last.breached:
+        metadata["breached"] = dg.MetadataValue.table(
+            [dg.TableRecord({"subject_key": key, "reason": reason}) for key, reason in last.breached]
+        )
+    return dg.AssetCheckResult(
+        asset_key=RESULT,
+        check_name=f"{guardrail}_breach",
+        passed=not last.breached,
+        severity=dg.AssetCheckSeverity.ERROR if severity == "error" else dg.AssetCheckSeverity.WARN,
+        description=f"{len(last.breached)} in breach in the week of {last.week}" if last.week else "nothing judged yet",
+        metadata=metadata,
+    )
+
+
+def _measurable(guardrail: str, last: _LastWeek) -> dg.AssetCheckResult:
+    unknown = sum(last.unknown.values())
+    total = sum(last.states.values())
+    return dg.AssetCheckResult(
+        asset_key=RESULT,
+        check_name=f"{guardrail}_measurable",
+        # No verdict at all is not measurable either.
+        passed=total > 0 and unknown == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{unknown} of {total} verdicts are unknown" if total else "there are no verdicts",
+        metadata={"week": str(last.week), **{f"reason_{r or 'none'}": n for r, n in sorted(last.unknown.items())}},
+    )

@@ -1,0 +1,43 @@
+"""One check per configured source: did its plugin load, and did its read end well."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from pacekeeper.ops import SourceRun
+from pacekeeper_assets.practice_resource import PracticeResource, asset_border
+from pacekeeper_assets.raw import PLUGIN_HEALTH
+
+
+def plugin_health_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
+    """`plugin_<source>` on ops/plugin_health. Red is an error, and blocks nothing."""
+    specs = [
+        dg.AssetCheckSpec(
+            f"plugin_{source}",
+            asset=PLUGIN_HEALTH,
+            description=f"The connector of {source} loads and its last read was complete.",
+        )
+        for source in sources
+    ]
+
+    @dg.multi_asset_check(name="plugin_health_checks", specs=specs)
+    def check(context: dg.AssetCheckExecutionContext, practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
+        with asset_border("plugin health checks"):
+            results = {r.source: r for r in practice.home().ops.rows(SourceRun, run_id=context.run.run_id)}
+        for source in sources:
+            result = results.get(source)
+            passed = result is not None and result.state == "ok"
+            message = "read completely" if passed else (result.message if result else "not read in this run")
+            yield dg.AssetCheckResult(
+                asset_key=PLUGIN_HEALTH,
+                check_name=f"plugin_{source}",
+                passed=passed,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=message,
+                metadata={
+                    "error_class": (result.error_class if result else None) or "",
+                    "seconds": round(result.seconds, 1) if result else 0.0,
+                },
+            )
+
+    return check

@@ -1,0 +1,1 @@
+"""First-party connectors, registered by the same entry points as anybody's."""

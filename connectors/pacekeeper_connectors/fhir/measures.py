@@ -1,0 +1,141 @@
+"""Measure_response and measure_item from PHQ-9 Observations.
+
+A response is the Observation of the total score, or the panel where it has no total among its members. Totals are
+recomputed where all nine items are there; the total the source states is kept beside.
+"""
+
+from __future__ import annotations
+
+import ibis
+
+from pacekeeper.expr import RawTables, Table, Value, literal, null
+from pacekeeper_connectors.fhir.connector import Fhir
+from pacekeeper_connectors.fhir.lookup import reason
+from pacekeeper_connectors.fhir.streams import PHQ9_DIFFICULTY, PHQ9_ITEMS, PHQ9_PANEL, PHQ9_TOTAL
+
+_HIGHEST_ANSWER = 3
+
+
+@Fhir.maps("measure_response", of="phq9_observation")
+def measure_response(raw: RawTables) -> Table:
+    """One row per administration of the PHQ-9."""
+    t = _observations(raw)
+    items = _items(raw, t)
+    items = items.filter(items.response_key.notnull() & items.is_counted)
+    sums = items.group_by("response_key").agg(
+        answered=items.item_no.nunique(where=items.is_answer),
+        item_rows=items.count(),
+        item_sum=items.value.sum(where=items.is_answer),
+    )
+    t = t.left_join(sums.rename(sums_of="response_key"), t.id == sums.response_key)
+    e = raw.encounter.select(encounter_id="id", encounter_whole="part_of", encounter_episode="episode")
+    t = t.left_join(e, t.encounter == e.encounter_id)
+    is_summed = (t.answered == len(PHQ9_ITEMS)) & (t.item_rows == len(PHQ9_ITEMS))
+    total = is_summed.ifelse(t.item_sum, t.value)
+    known = raw.encounter.select(known_session="id")
+    t = t.mutate(total=total).left_join(known, t.encounter_whole == known.known_session)
+    return t.select(
+        response_key=t.id,
+        client_key=t.subject,
+        episode_key=t.encounter_episode,
+        session_key=t.known_session.coalesce(t.encounter),
+        instrument=literal("phq9"),
+        administered_at=t.taken_at,
+        completed_at=t.taken_at,
+        respondent=t.performer.notnull().ifelse("self", "unknown"),
+        total=t.total,
+        source_total=t.value,
+        items_missing=literal(len(PHQ9_ITEMS)) - t.answered,
+        status=t.total.notnull().ifelse("complete", "partial"),
+        scoring_version=literal("phq9-sum-1"),
+        out_of_scope=reason(
+            *_status_reasons(t),
+            (t.kind == "item", "item"),
+            (t.kind == "difficulty", "difficulty_item"),
+            (t.kind == "panel", "panel_of_a_total"),
+        ),
+    )
+
+
+@Fhir.maps("measure_item", of="phq9_observation")
+def measure_item(raw: RawTables) -> Table:
+    """One row per answer: joined to its total by derivedFrom, by their common panel, or by client and moment."""
+    t = _items(raw, _observations(raw))
+    return t.select(
+        response_key=t.response_key,
+        item_no=t.item_no,
+        value=t.value,
+        out_of_scope=reason(
+            *_status_reasons(t),
+            (t.kind == "response", "total"),
+            (t.kind == "difficulty", "difficulty_item"),
+            (t.kind == "panel", "panel_of_a_total"),
+        ),
+    )
+
+
+def _status_reasons(table: Table) -> tuple[tuple[Value, str | Value], ...]:
+    return ((table.state.isin(["not_final", "entered_in_error"]), table.state),)
+
+
+def _observations(raw: RawTables) -> Table:
+    """PHQ-9 observations with kind (response, panel, item, difficulty), item_no, value, taken_at and state."""
+    t = raw.phq9_observation
+    totals = t.filter(t.code == PHQ9_TOTAL).select(total_id="id")
+    members = raw.phq9_panel_member
+    with_total = members.join(totals, members.member == totals.total_id)
+    with_total = with_total.group_by(panel_with_total="parent_key").agg(total_of_panel=with_total.total_id.min())
+    t = t.left_join(with_total, t.row_key == with_total.panel_with_total)
+    is_response = (t.code == PHQ9_TOTAL) | ((t.code == PHQ9_PANEL) & t.total_of_panel.isnull())
+    answer = raw.value_map("phq9_answer", t.value_code).try_cast("float64")
+    numbers = [t[name].cast("float64") for name in ("value_integer", "value_quantity", "value_text")]
+    return t.mutate(
+        kind=ibis.cases(
+            (is_response, "response"),
+            (t.code == PHQ9_PANEL, "panel"),
+            (t.code == PHQ9_DIFFICULTY, "difficulty"),
+            else_="item",
+        ),
+        item_no=t.code.cases(*((code, n) for n, code in enumerate(PHQ9_ITEMS, 1)), else_=null("int64")),
+        value=ibis.coalesce(*numbers, answer),
+        taken_at=ibis.coalesce(t.effective_at, t.period_start, t.issued),
+        state=raw.value_map("observation_status", t.status),
+    )
+
+
+def _items(raw: RawTables, table: Table) -> Table:
+    """The observations with response_key, the response each belongs to; null where it cannot be told."""
+    responses = table.filter(table.kind == "response")
+    direct = responses.select(direct_response="id")
+    t = table.left_join(direct, table.derived_from == direct.direct_response)
+
+    members = raw.phq9_panel_member.filter(raw.phq9_panel_member.member.notnull())
+    panels = table.select(panel_row="row_key", panel_response=table.total_of_panel.coalesce(table.id))
+    through = members.join(panels, members.parent_key == panels.panel_row)
+    through = through.group_by(member_id="member").agg(panel_response=through.panel_response.min())
+    t = t.left_join(through, t.id == through.member_id)
+
+    at_once = responses.filter(responses.subject.notnull() & responses.taken_at.notnull())
+    at_once = at_once.group_by(moment_client="subject", moment_at="taken_at").agg(
+        moment_response=at_once.id.min(), moment_count=at_once.count()
+    )
+    at_once = at_once.filter(at_once.moment_count == 1)
+    t = t.left_join(at_once, [t.subject == at_once.moment_client, t.taken_at == at_once.moment_at])
+
+    is_item = t.kind == "item"
+    t = t.mutate(
+        response_key=is_item.ifelse(
+            ibis.coalesce(t.direct_response, t.panel_response, t.moment_response), null("string")
+        ),
+        is_counted=is_item & ~t.state.isin(["not_final", "entered_in_error"]),
+        is_answer=(t.value >= 0) & (t.value <= _HIGHEST_ANSWER) & (t.value == t.value.floor()),
+    )
+    return t.drop(
+        "direct_response",
+        "member_id",
+        "panel_response",
+        "moment_client",
+        "moment_at",
+        "moment_response",
+        "moment_count",
+    )

@@ -1,0 +1,134 @@
+"""Reading one CSV file as text: every cell a string, its headers resolved, damaged rows kept apart."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from pacekeeper.errors import ConfigError
+from pacekeeper_connectors.tabular.mapping_file import ColumnSpec, StreamSpec
+
+_DELIMITERS = (",", ";", "\t", "|")
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_IGNORED_IN_HEADERS = re.compile(r"[\s_-]+")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A CSV file's rows.
+
+    table: one text column per declared column, and `tz of <column>` beside an instant that has a tz_column; a column
+    the file does not have is left out. ragged: numbers of the rows (1 = first after the headers) that have more or
+    fewer cells than there are headers.
+    """
+
+    table: pa.Table
+    ragged: tuple[int, ...]
+
+
+def read_table_file(path: Path, spec: StreamSpec) -> TableFile | None:
+    """The file's rows; null where it is empty. Raises ConfigError where a required header is missing or ambiguous."""
+    text = _text(path, spec.encoding)
+    if not text.strip():
+        return None
+    delimiter = spec.delimiter or _delimiter(text)
+    headers = next(csv.reader(io.StringIO(text), delimiter=delimiter))
+    places = _places(path, spec, headers)
+    ragged: list[int] = []
+
+    def keep_apart(row: arrow_csv.InvalidRow) -> Literal["skip"]:
+        # The header line is row 1 of the reader's count.
+        ragged.append((row.number or 1) - 1)
+        return "skip"
+
+    names = [f"c{position}" for position in range(len(headers))]
+    table = arrow_csv.read_csv(
+        io.BytesIO(text.encode()),
+        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep_apart
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
+    chosen = {name: table[f"c{place}"] for name, place in places.items()}
+    return TableFile(pa.table(chosen) if chosen else table.select([]), tuple(ragged))
+
+
+def same_header(header: str) -> str:
+    """A header as it is compared: without case, white space, `_` and `-`."""
+    return _IGNORED_IN_HEADERS.sub("", header).casefold()
+
+
+def zone_name(column: str) -> str:
+    """Name of the text column that holds an instant's zone; no declared column can have it."""
+    return f"tz of {column}"
+
+
+def _text(path: Path, encoding: str | None) -> str:
+    content = path.read_bytes()
+    guesses = [name for mark, name in _BOMS if content.startswith(mark)][:1] or ["utf-8", "latin-1"]
+    for guess in [encoding] if encoding else guesses:
+        try:
+            return content.decode(guess).removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            continue
+        except LookupError:
+            raise ConfigError(f"file {path.name}: encoding {guess!r} is not known; use utf-8 or latin-1") from None
+    raise ConfigError(f"file {path.name}: it is not in encoding {encoding}; correct `encoding`, or leave it out")
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter of the header line; a comma where it has none."""
+    line = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").splitlines()[0])
+    return max(_DELIMITERS, key=lambda mark: (line.count(mark), mark == ","))
+
+
+def _places(path: Path, spec: StreamSpec, headers: list[str]) -> dict[str, int]:
+    """Position in the file by column; what the file does not have is left out."""
+    found: dict[str, list[int]] = {}
+    for position, header in enumerate(headers):
+        found.setdefault(same_header(header), []).append(position)
+    places: dict[str, int] = {}
+    missing: list[str] = []
+    for name, column in spec.columns.items():
+        aliases = [name, *column.headers]
+        hits = sorted({place for alias in aliases for place in found.get(same_header(alias), ())})
+        if len(hits) > 1:
+            raise ConfigError(
+                f"file {path.name}: column {name} could be any of {len(hits)} headers of the file (tried "
+                f"{', '.join(aliases)}); leave one header for it in the mapping file"
+            )
+        if hits:
+            places[name] = hits[0]
+        elif column.required or column.type == "key":
+            missing.append(f"{name} (tried {', '.join(dict.fromkeys(aliases))})")
+        if column.tz_column is not None:
+            zones = _zone_place(spec.columns, column.tz_column, found)
+            if zones is not None:
+                places[zone_name(name)] = zones
+    if missing:
+        # Without one header in common the line may be a row of data, which must not show in a message.
+        known = ", ".join(h.strip() for h in headers) if places else "none that the mapping file names"
+        raise ConfigError(
+            f"file {path.name}: required header missing: {'; '.join(missing)}. Headers found: {known}. Add the "
+            "file's header to `headers` in the mapping file, or correct the file"
+        )
+    return places
+
+
+def _zone_place(columns: Mapping[str, ColumnSpec], tz_column: str, found: Mapping[str, list[int]]) -> int | None:
+    declared = columns.get(tz_column)
+    aliases = [tz_column, *(declared.headers if declared else ())]
+    hits = [place for alias in aliases for place in found.get(same_header(alias), ())]
+    return hits[0] if hits else None

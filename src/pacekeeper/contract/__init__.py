@@ -1,0 +1,62 @@
+"""The canonical contract: what every source is mapped onto. The row models are the single source of all schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pacekeeper.contract.appointment import Appointment
+from pacekeeper.contract.appointment_event import AppointmentEvent
+from pacekeeper.contract.availability_template import AvailabilityTemplate
+from pacekeeper.contract.calendar_day import CalendarDay
+from pacekeeper.contract.case_assignment import CaseAssignment
+from pacekeeper.contract.client import Client
+from pacekeeper.contract.clinician import Clinician
+from pacekeeper.contract.clinician_identifier import ClinicianIdentifier
+from pacekeeper.contract.employment import Employment
+from pacekeeper.contract.entity import DERIVED, SETTINGS, Entity, Rule, entity_name
+from pacekeeper.contract.episode import Episode
+from pacekeeper.contract.location import Location
+from pacekeeper.contract.measure_item import MeasureItem
+from pacekeeper.contract.measure_response import MeasureResponse
+from pacekeeper.contract.person_match import PersonMatch
+from pacekeeper.contract.practice import Practice
+from pacekeeper.contract.pto_ledger import PtoLedger
+from pacekeeper.contract.schedule_block import ScheduleBlock
+from pacekeeper.contract.session import Session
+from pacekeeper.contract.session_clinician import SessionClinician
+from pacekeeper.contract.session_participant import SessionParticipant
+
+__all__ = ["CONTRACT_VERSION", "DERIVED", "ENTITIES", "SETTINGS", "Entity", "Rule", "entity_name"]
+
+#: Raised when a column is removed or changes its meaning; additions leave it.
+CONTRACT_VERSION = 1
+
+#: Every canonical entity by table name, in reading order.
+ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
+    {
+        entity_name(entity): entity
+        for entity in (
+            Practice,
+            Location,
+            Clinician,
+            ClinicianIdentifier,
+            PersonMatch,
+            Employment,
+            PtoLedger,
+            AvailabilityTemplate,
+            ScheduleBlock,
+            Client,
+            Episode,
+            CaseAssignment,
+            Appointment,
+            AppointmentEvent,
+            Session,
+            SessionClinician,
+            SessionParticipant,
+            MeasureResponse,
+            MeasureItem,
+            CalendarDay,
+        )
+    }
+)

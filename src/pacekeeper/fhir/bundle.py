@@ -1,0 +1,77 @@
+"""What is inside a Bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+_URN = "urn:uuid:"
+_URN_REFERENCE = re.compile(r'"urn:uuid:[0-9A-Fa-f-]{36}"')
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a Bundle. document: the resource as JSON text, null for a deletion; deleted: the id deleted."""
+
+    resource_type: str
+    document: str | None
+    deleted: str | None = None
+
+
+def entries_of(bundle: Mapping[str, Any], *, matches_only: bool = False) -> Iterator[Entry]:
+    """Resources of a Bundle in order, nested Bundles included; a transaction's DELETE entries as deletions.
+
+    A resource without id takes the uuid of its `fullUrl`. References by `urn:uuid:` to an entry whose resource has
+    another id are rewritten to `Type/id`, because that id is the only one the rest of the source knows.
+    matches_only: leave out what a search included or reported beside its matches.
+    """
+    entries = [entry for entry in bundle.get("entry") or () if isinstance(entry, Mapping)]
+    renamed = _renamed(entries)
+    for entry in entries:
+        request = entry.get("request") or {}
+        resource = entry.get("resource")
+        if request.get("method") == "DELETE":
+            kind, _, identity = str(request.get("url", "")).partition("/")
+            if identity and "?" not in identity:
+                yield Entry(kind, None, identity)
+        elif isinstance(resource, Mapping):
+            mode = (entry.get("search") or {}).get("mode", "match")
+            if mode == "outcome" or (matches_only and mode != "match"):
+                continue
+            if resource.get("resourceType") == "Bundle":
+                yield from entries_of(resource, matches_only=matches_only)
+                continue
+            yield Entry(str(resource.get("resourceType", "")), _document(entry, resource, renamed))
+
+
+def next_link(bundle: Mapping[str, Any]) -> str | None:
+    """Address of the following page; null on the last."""
+    for link in bundle.get("link") or ():
+        if link.get("relation") == "next" and link.get("url"):
+            return str(link["url"])
+    return None
+
+
+def _document(entry: Mapping[str, Any], resource: Mapping[str, Any], renamed: Mapping[str, str]) -> str:
+    if not resource.get("id") and str(entry.get("fullUrl", "")).startswith(_URN):
+        resource = {**resource, "id": str(entry["fullUrl"]).removeprefix(_URN)}
+    text = orjson.dumps(resource).decode()
+    if renamed:
+        text = _URN_REFERENCE.sub(lambda found: renamed.get(found[0], found[0]), text)
+    return text
+
+
+def _renamed(entries: list[Mapping[str, Any]]) -> dict[str, str]:
+    """Quoted reference by quoted `urn:uuid:` fullUrl, for the entries whose resource has another id."""
+    found = {}
+    for entry in entries:
+        resource, url = entry.get("resource"), str(entry.get("fullUrl", ""))
+        if isinstance(resource, Mapping) and url.startswith(_URN):
+            identity = resource.get("id")
+            if identity and identity != url.removeprefix(_URN):
+                found[f'"{url}"'] = f'"{resource.get("resourceType")}/{identity}"'
+    return found

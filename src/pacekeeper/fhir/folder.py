@@ -1,0 +1,208 @@
+"""Reading a folder of FHIR files: NDJSON as raw lines, single resources and Bundles as documents."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pacekeeper.errors import ConfigError
+from pacekeeper.fhir.bundle import Entry, entries_of
+from pacekeeper.stream import JsonLines, Page, Stream
+
+#: Bytes read at once; a page holds the lines of one block.
+BLOCK_BYTES = 16 << 20
+_LINES = {".ndjson", ".jsonl"}
+_TYPE_IN_NAME = re.compile(r"(?:^|[^A-Za-z])([A-Z][a-z]+(?:[A-Z][a-z]+)*)(?=[^A-Za-z]|$)")
+_TYPE_IN_TEXT = re.compile(r'"resourceType"\s*:\s*"([A-Za-z]+)"')
+
+
+@dataclass
+class FolderReader:
+    """Hands the files of one folder over as pages of raw documents, one pass for all streams.
+
+    An NDJSON file whose name holds a resource type (`Patient.ndjson`, `Patient.000.ndjson`, `export_Patient.ndjson`)
+    is handed over line by line unparsed; any other is parsed and its lines go where their `resourceType` says. A line
+    or file that is no JSON is handed over as it is, so that the boundary rejects it, with its line number.
+    skipped: files and records nobody asked for, by reason (`not_fhir`, or `type <resource type>`).
+    """
+
+    folder: Path
+    streams: Sequence[Stream]
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._by_type: dict[str, list[Stream]] = {}
+        for stream in self.streams:
+            if stream.child_of is None and stream.resource_type is not None:
+                self._by_type.setdefault(stream.resource_type, []).append(stream)
+
+    def files(self) -> list[Path]:
+        """NDJSON and JSON files of the folder, by name. Raises ConfigError where there is no such folder."""
+        if not self.folder.is_dir():
+            raise ConfigError(f"folder {str(self.folder)!r} does not exist or is no folder: correct `folder`")
+        return sorted(p for p in self.folder.iterdir() if p.is_file() and p.suffix.lower() in {*_LINES, ".json"})
+
+    def pages(self) -> Iterator[Page]:
+        """Every page of the folder."""
+        for file in self.files():
+            if file.suffix.lower() in _LINES:
+                yield from self._lines(file)
+            else:
+                yield from self._json(file)
+
+    def _lines(self, file: Path) -> Iterator[Page]:
+        named = next((kind for kind in _TYPE_IN_NAME.findall(file.stem) if kind in self._by_type), None)
+        if named is None:
+            yield from self._mixed_lines(file)
+            return
+        with file.open("rb") as lines:
+            for documents, first_line in _blocks(lines):
+                rows = JsonLines(documents, origin=file.name, first_line=first_line)
+                for stream in self._by_type[named]:
+                    yield Page(stream.name, rows)
+
+    def _mixed_lines(self, file: Path) -> Iterator[Page]:
+        """Lines of a file whose name names no type. A line that is no JSON goes with the line before it."""
+        last = self._first_type(file)
+        if last is None:
+            self.skipped["not_fhir"] += 1
+            return
+        if last not in self._by_type and last in _TYPE_IN_NAME.findall(file.stem):
+            self.skipped[f"type {last}"] += 1
+            return
+        with file.open("rb") as lines:
+            for documents, first_line in _blocks(lines):
+                batch = _Batch()
+                for number, line in enumerate(documents.to_pylist(), first_line):
+                    text = str(line)
+                    kind = _type_of_document(text)
+                    if kind == "Bundle":
+                        batch.extend(entries_of(orjson.loads(text)))
+                    elif kind is None:
+                        yield from self._broken(last, text, file.name, number)
+                    else:
+                        batch.extend([Entry(kind, text)])
+                        last = kind
+                yield from self._pages(batch, file.name)
+
+    def _first_type(self, file: Path) -> str | None:
+        """Resource type of the file's first FHIR line; null when it has none."""
+        with file.open("rb") as lines:
+            for line in lines:
+                kind = _type_of_document(line.decode(errors="replace"))
+                if kind is not None:
+                    return kind
+        return None
+
+    def _json(self, file: Path) -> Iterator[Page]:
+        text = file.read_bytes().decode("utf-8-sig", errors="replace")
+        try:
+            resource = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            named = next((kind for kind in _TYPE_IN_NAME.findall(file.stem) if kind in self._by_type), None)
+            found = _TYPE_IN_TEXT.search(text)
+            kind = named or (found[1] if found else None)
+            if kind is None:
+                self.skipped["not_fhir"] += 1
+            else:
+                yield from self._broken(kind, text, file.name, 1)
+            return
+        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        if not isinstance(kind, str):
+            self.skipped["not_fhir"] += 1
+            return
+        batch = _Batch()
+        batch.extend(entries_of(resource) if kind == "Bundle" else [Entry(kind, text)])
+        yield from self._pages(batch, file.name)
+
+    def _broken(self, kind: str, text: str, origin: str, line: int) -> Iterator[Page]:
+        """A document that is no JSON, for the boundary to reject; skipped where nobody asked for its type."""
+        if kind not in self._by_type and kind != "Bundle":
+            self.skipped[f"type {kind}"] += 1
+            return
+        rows = JsonLines(pa.array([text], pa.string()), origin=origin, first_line=line)
+        for stream in self._by_type.get(kind) or [s for s in self.streams if s.child_of is None][:1]:
+            yield Page(stream.name, rows)
+
+    def _pages(self, batch: _Batch, origin: str) -> Iterator[Page]:
+        for kind, found in batch.documents.items():
+            if kind not in self._by_type:
+                self.skipped[f"type {kind}"] += len(found)
+                continue
+            rows = JsonLines(pa.array(found, pa.string()), origin=origin)
+            for stream in self._by_type[kind]:
+                yield Page(stream.name, rows)
+        for kind, ids in batch.deleted.items():
+            for stream in self._by_type.get(kind, ()):
+                yield Page(stream.name, deleted=ids)
+
+
+@dataclass
+class _Batch:
+    """Documents, and deleted ids, by resource type."""
+
+    documents: dict[str, list[str]] = field(default_factory=dict)
+    deleted: dict[str, list[str]] = field(default_factory=dict)
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.deleted is not None:
+                self.deleted.setdefault(entry.resource_type, []).append(entry.deleted)
+            elif entry.document is not None:
+                self.documents.setdefault(entry.resource_type, []).append(entry.document)
+
+
+def _type_of_document(text: str) -> str | None:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    kind = document.get("resourceType") if isinstance(document, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _blocks(lines: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[tuple[pa.StringArray, int]]:
+    """Lines of a file as text arrays with the number of the first; blank lines are left out, nothing is parsed."""
+    number, rest = 1, b""
+    while block := lines.read(size):
+        complete, newline, rest = (rest + block).rpartition(b"\n")
+        if newline:
+            yield from _split(complete, number)
+            number += complete.count(b"\n") + 1
+    if rest.strip():
+        yield from _split(rest, number)
+
+
+def _split(block: bytes, first_line: int) -> Iterator[tuple[pa.StringArray, int]]:
+    block = block.removeprefix(b"\xef\xbb\xbf") if first_line == 1 else block
+    try:
+        text = pa.array([block], pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        # A line that is no UTF-8 is no JSON: the mark in front makes sure that the boundary rejects it.
+        text = pa.array(["\n".join(_decoded(line) for line in block.split(b"\n"))], pa.string())
+    documents = cast("pa.StringArray", pc.list_flatten(pc.split_pattern(text, "\n")))
+    short = pc.less_equal(pc.binary_length(documents), pa.scalar(2))
+    if not pc.any(short).as_py():
+        yield documents, first_line
+        return
+    start = 0
+    blank = [i for i, is_short in enumerate(short.to_pylist()) if is_short and not documents[i].as_py().strip()]
+    for end in [*blank, len(documents)]:
+        if end > start:
+            yield documents.slice(start, end - start), first_line + start
+        start = end + 1
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return "�" + line.decode(errors="replace")

@@ -1,0 +1,114 @@
+"""One night's mapping: every source to its canonical slices, then what is derived from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pacekeeper.connector import Connector
+from pacekeeper.engine.duckdb import Connection
+from pacekeeper.errors import PacekeeperError
+from pacekeeper.home import PracticeHome
+from pacekeeper.mapping.calendar import build_calendar
+from pacekeeper.mapping.crosswalk import match_clinicians
+from pacekeeper.mapping.practice import write_practice
+from pacekeeper.mapping.result import MappingResult
+from pacekeeper.mapping.run import map_source, remove_unconfigured
+from pacekeeper.ops import EntityState, MappingReason, MappingRun, StreamState, UnmappedValue
+
+
+def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[MappingResult]:
+    """Bring all canonical tables up to date; one result per source and entity, also on record.
+
+    A source whose connector cannot be made keeps its last good slices, and the others go on.
+    """
+    results: list[MappingResult] = []
+    with home.warehouse.connect() as connection:
+        connection.create_schemas()
+        write_practice(connection, home.settings.practice)
+        remove_unconfigured(connection, configured=home.sources)
+        for source in home.sources:
+            results += _map_one(home, connection, source, run_id=run_id, as_of=as_of)
+        match_clinicians(connection)
+        build_calendar(connection, practice=home.settings.practice, as_of=as_of)
+    _record(home, results, run_id)
+    return results
+
+
+def _map_one(
+    home: PracticeHome, connection: Connection, source: str, *, run_id: str, as_of: datetime
+) -> list[MappingResult]:
+    settings = home.sources[source]
+    try:
+        connector = home.connector(source)
+        results = map_source(
+            connection,
+            source=source,
+            connector=connector,
+            practice=home.settings.practice,
+            as_of=as_of,
+            run_id=run_id,
+            value_maps=settings.value_maps,
+            quarantine_limit=settings.quarantine_limit,
+        )
+    except PacekeeperError as error:
+        return [MappingResult(entity="(all)", source=source, state="failed", message=str(error))]
+    _move_completeness(home, source, connector, results)
+    return results
+
+
+def _move_completeness(
+    home: PracticeHome,
+    source: str,
+    connector: Connector[Any],
+    results: Sequence[MappingResult],
+) -> None:
+    """An entity is complete as far as the streams it is mapped from, once its slice has been swapped in."""
+    roots = {stream.name: stream.child_of for stream in connector.streams}
+    complete = {state.stream: state.complete_through for state in home.ops.rows(StreamState, source=source)}
+    streams_of: dict[str, set[str]] = {}
+    for mapping in connector.entity_mappings():
+        name = mapping.of.removesuffix("@versions")
+        while (parent := roots.get(name)) is not None:
+            name = parent
+        streams_of.setdefault(mapping.entity, set()).add(name)
+    before = {state.entity: state.complete_through for state in home.ops.rows(EntityState, source=source)}
+    states = []
+    for entity, streams in streams_of.items():
+        marks = [complete.get(stream) for stream in streams]
+        through = None if None in marks else min(mark for mark in marks if mark is not None)
+        swapped = any(result.entity == entity and result.state == "swapped" for result in results)
+        states.append(
+            EntityState(source=source, entity=entity, complete_through=through if swapped else before.get(entity))
+        )
+    home.ops.add(states)
+
+
+def _record(home: PracticeHome, results: Sequence[MappingResult], run_id: str) -> None:
+    home.ops.add(
+        MappingRun(
+            run_id=run_id,
+            source=result.source,
+            entity=result.entity,
+            state=result.state,
+            message=result.message,
+            in_scope=result.in_scope,
+            mapped=result.mapped,
+            quarantined=result.quarantined_rows,
+            out_of_scope=sum(result.out_of_scope.values()),
+            seconds=result.seconds,
+        )
+        for result in results
+    )
+    home.ops.add(
+        MappingReason(run_id=run_id, source=result.source, entity=result.entity, kind=kind, reason=reason, rows=rows)
+        for result in results
+        for kind, found in (("quarantined", result.quarantined), ("out_of_scope", result.out_of_scope))
+        for reason, rows in found.items()
+    )
+    home.ops.add(
+        UnmappedValue(run_id=run_id, source=result.source, entity=result.entity, column=column, code=code, rows=rows)
+        for result in results
+        for column, code, rows in result.unmapped
+    )

@@ -1,0 +1,101 @@
+"""What is in quarantine, for people: counts, keys and reasons. No table of it holds a value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pacekeeper.contract import ENTITIES
+from pacekeeper.contract.reason import sentence
+from pacekeeper.engine.duckdb import Connection
+from pacekeeper.errors import ConfigError
+from pacekeeper.landing.typing_sql import REASONS
+
+_RAW = "raw_"
+
+
+@dataclass(frozen=True)
+class QuarantineCount:
+    """Faults by source, table and reason. table: an entity, or `raw_<source>_<stream>` for what never landed."""
+
+    source: str
+    table: str
+    reason: str
+    rows: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One fault of one row. row_key: null where the row has no key. found_in: run or batch; place: file and line."""
+
+    source: str
+    table: str
+    row_key: str | None
+    column: str | None
+    reason: str
+    sentence: str
+    found_in: str | None
+    place: str | None
+
+
+def list_quarantine(connection: Connection) -> list[QuarantineCount]:
+    """Counts of rows by source, table and reason, most first."""
+    found: list[QuarantineCount] = []
+    for table in _tables(connection):
+        source = _source_column(connection, table)
+        rows = connection.raw.execute(
+            f'SELECT {source}, reason, count(*) FROM quarantine."{table}" GROUP BY 1, 2'
+        ).fetchall()
+        found += [QuarantineCount(str(s), table, str(r), int(n), reason_sentence(table, r)) for s, r, n in rows]
+    return sorted(found, key=lambda c: (-c.rows, c.source, c.table, c.reason))
+
+
+def show_quarantine(
+    connection: Connection, table: str, *, source: str | None = None, reason: str | None = None, limit: int = 100
+) -> list[QuarantinedRow]:
+    """Faults of one table, by key. Raises ConfigError for a table that has no quarantine."""
+    known = _tables(connection)
+    if table not in known:
+        raise ConfigError(f"there is no quarantine for {table!r}; there is for {', '.join(known) or 'nothing yet'}")
+    columns = {str(row[0]) for row in connection.raw.execute(f'DESCRIBE quarantine."{table}"').fetchall()}
+    found_in = next((c for c in ("run_id", "batch_id") if c in columns), "NULL")
+    place = next((c for c in ("locator", "origin") if c in columns), "NULL")
+    rows = connection.raw.execute(
+        f"SELECT {_source_column(connection, table)} AS of_source, row_key, column_name, reason, {found_in}, {place} "
+        f'FROM quarantine."{table}" WHERE coalesce(of_source = ?, true) AND coalesce(reason = ?, true) '
+        "ORDER BY of_source, row_key, column_name, reason LIMIT ?",
+        [source, reason, limit],
+    ).fetchall()
+    return [
+        QuarantinedRow(str(s), table, key, column, str(code), reason_sentence(table, code), run, where)
+        for s, key, column, code, run, where in rows
+    ]
+
+
+def reason_sentence(table: str, reason: str) -> str:
+    """What a reason code means: the boundary's words for raw tables, the contract's for canonical ones."""
+    if table.startswith(_RAW) and reason in REASONS:
+        text = REASONS[reason]
+        return text[0].upper() + text[1:] + "."
+    return sentence(reason)
+
+
+def _tables(connection: Connection) -> list[str]:
+    rows = connection.raw.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
+        " AND schema_name = 'quarantine' ORDER BY 1"
+    ).fetchall()
+    return [str(name) for (name,) in rows if name in ENTITIES or re.fullmatch(r"raw_[a-z0-9_]+", name)]
+
+
+def _source_column(connection: Connection, table: str) -> str:
+    """SQL for the source: its column, or for a raw table the source whose schema the name begins with."""
+    if not table.startswith(_RAW):
+        return "source"
+    schemas = connection.raw.execute(
+        "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
+    ).fetchall()
+    candidates = [str(name) for (name,) in schemas if table.startswith(f"{name}_") and name.startswith(_RAW)]
+    schema = max(candidates, key=len, default=table)
+    return "'" + schema.removeprefix(_RAW) + "'"

@@ -1,0 +1,38 @@
+"""What mapping one entity of one source came to: the mapping ledger's entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: swapped: the slice is current. over_limit, failed: the last good slice stays.
+MappingState = Literal["swapped", "over_limit", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingResult:
+    """Ledger entry of one (entity, source) and run.
+
+    in_scope: rows of the streams the mappings are `of` = mapped + quarantined_rows + sum(out_of_scope).
+    quarantined: faults by reason; one row may have several. out_of_scope: rows by reason.
+    unmapped: (column, source code, rows) for mapped enumerations that came out as `unknown`.
+    message: why it failed or was not swapped, without data; null when swapped.
+    """
+
+    entity: str
+    source: str
+    state: MappingState
+    in_scope: int = 0
+    mapped: int = 0
+    quarantined_rows: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    out_of_scope: Mapping[str, int] = field(default_factory=dict)
+    unmapped: tuple[tuple[str, str, int], ...] = ()
+    seconds: float = 0.0
+    message: str | None = None
+
+    @property
+    def balances(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.in_scope == self.mapped + self.quarantined_rows + sum(self.out_of_scope.values())

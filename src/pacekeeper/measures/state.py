@@ -1,0 +1,41 @@
+"""What a verdict can say, and why."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+
+@unique
+class State(StrEnum):
+    """Ramp and leave are exempt; missing, late or incomplete input is unknown; neither is ever pass."""
+
+    PASS = "pass"  # noqa: S105 - a state, no password
+    WARN = "warn"
+    BREACH = "breach"
+    UNKNOWN = "unknown"
+    EXEMPT = "exempt"
+
+
+@unique
+class Reason(StrEnum):
+    """Why a verdict is what it is. Null for pass.
+
+    no_source: nothing that is configured tells. stale: a source was last read completely before the week's end.
+    partial: input of unknown status. low_denominator: too little to judge by. ramp, leave: the floor does not hold.
+    above_warning, above_ceiling: the value itself. consistently_above: in enough of the last known weeks.
+    single_week_above: far above in this one week. below_floor: under the floor for enough weeks in a row.
+    outside_employment: of a week's evaluability only; such weeks have no utilization verdict.
+    """
+
+    NO_SOURCE = "no_source"
+    STALE = "stale"
+    PARTIAL = "partial"
+    LOW_DENOMINATOR = "low_denominator"
+    RAMP = "ramp"
+    LEAVE = "leave"
+    ABOVE_WARNING = "above_warning"
+    ABOVE_CEILING = "above_ceiling"
+    CONSISTENTLY_ABOVE = "consistently_above"
+    SINGLE_WEEK_ABOVE = "single_week_above"
+    BELOW_FLOOR = "below_floor"
+    OUTSIDE_EMPLOYMENT = "outside_employment"

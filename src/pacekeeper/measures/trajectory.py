@@ -1,0 +1,31 @@
+"""How the scores of an instrument are read over time."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class TrajectoryRule:
+    """Higher totals are worse.
+
+    lowest_band: name of the band under the first cut-off.
+    safety_item, safety_from: the item, and its lowest value, that ask for a review.
+    """
+
+    lowest_band: str
+    safety_item: int
+    safety_from: int
+    provenance: str
+
+
+@cache
+def trajectory_rules() -> Mapping[str, TrajectoryRule]:
+    """By instrument code."""
+    text = resources.files("pacekeeper.measures").joinpath("trajectory.toml").read_text(encoding="utf-8")
+    return MappingProxyType({code: TrajectoryRule(**entry) for code, entry in tomllib.loads(text).items()})

@@ -1,0 +1,87 @@
+"""Verdicts as versions: what changed is added, nothing is rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pacekeeper.measures.mart import Mart, column_ddl, conformed, sql_of
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+    from pacekeeper.expr import Table
+
+_KEY = ("subject_kind", "subject_key", "guardrail_id", "period")
+# A difference in one of these is another verdict; evidence that leads to the same one is not.
+_SUBSTANCE = ("state", "reason", "value", "threshold_warn", "threshold_breach", "policy_version")
+_VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """Verdicts by what the merge did: first versions, changed ones, withdrawn ones, and those left alone."""
+
+    added: int
+    changed: int
+    retracted: int
+    unchanged: int
+
+
+def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: datetime) -> MergeReport:
+    """Add a version for every verdict that is new, differs or vanished, and move `is_current` to it.
+
+    A verdict vanishes when no candidate has its key although its period had ended by `as_of`; judging by an earlier
+    `as_of` withdraws nothing later. Runs in one transaction. The same candidates again add nothing.
+    """
+    carried = tuple(column for column in mart.columns if column.name not in _VERSION_COLUMNS)
+    con.raw_sql(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
+    con.raw_sql(f"CREATE OR REPLACE TEMP TABLE _candidate ({column_ddl(carried)})")
+    con.raw_sql(f"INSERT INTO _candidate {sql_of(con, conformed(candidates, carried))}")
+    con.raw_sql("BEGIN")
+    try:
+        report = _merge(con, mart, [column.name for column in carried], as_of)
+        con.raw_sql("COMMIT")
+    except BaseException:
+        con.raw_sql("ROLLBACK")
+        raise
+    finally:
+        con.raw_sql("DROP TABLE IF EXISTS _candidate")
+        con.raw_sql("DROP TABLE IF EXISTS _next_version")
+    return report
+
+
+def _merge(con: Backend, mart: Mart, carried: list[str], as_of: datetime) -> MergeReport:
+    table = f"marts.{mart.name}"
+    same_key = " AND ".join(f"new.{name} = old.{name}" for name in _KEY)
+    differs = " OR ".join(f"new.{name} IS DISTINCT FROM old.{name}" for name in _SUBSTANCE)
+    new = ", ".join(f"new.{name}" for name in carried)
+    old = ", ".join("moment.as_of" if name == "as_of" else f"old.{name}" for name in carried)
+    moment = f"(SELECT TIMESTAMPTZ '{as_of.isoformat()}' AS as_of) AS moment"
+    con.raw_sql(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _next_version AS
+        SELECT {new}, coalesce(old.version, 0) + 1 AS version, FALSE AS is_retracted
+        FROM _candidate AS new
+        LEFT JOIN {table} AS old ON {same_key} AND old.is_current
+        WHERE old.version IS NULL OR old.is_retracted OR {differs}
+        UNION ALL
+        SELECT {old}, old.version + 1 AS version, TRUE AS is_retracted
+        FROM {table} AS old CROSS JOIN {moment}
+        LEFT JOIN _candidate AS new ON {same_key}
+        WHERE old.is_current AND NOT old.is_retracted AND new.subject_key IS NULL AND old.period_end <= moment.as_of
+        """
+    )
+    con.raw_sql(
+        f"UPDATE {table} AS old SET is_current = FALSE FROM _next_version AS new WHERE old.is_current AND {same_key}"
+    )
+    names = ", ".join(f'"{column.name}"' for column in mart.columns)
+    values = ", ".join("TRUE" if column.name == "is_current" else f'"{column.name}"' for column in mart.columns)
+    con.raw_sql(f"INSERT INTO {table} ({names}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")
+    counted = con.raw_sql(
+        "SELECT count(*) FILTER (version = 1), count(*) FILTER (version > 1 AND NOT is_retracted),"
+        " count(*) FILTER (is_retracted), (SELECT count(*) FROM _candidate) FROM _next_version"
+    ).fetchall()[0]
+    added, changed, retracted, candidates = (int(count) for count in counted)
+    return MergeReport(added, changed, retracted, unchanged=candidates - added - changed)

@@ -1,0 +1,75 @@
+"""Where a policy contradicts itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pacekeeper.policy.model import Policy, PolicyRevision
+
+
+@dataclass(frozen=True)
+class LintFinding:
+    """A contradiction in one revision of a policy.
+
+    acknowledged: the policy says `acknowledge_conflict = true`; such a finding is shown and does not fail the lint.
+    """
+
+    rule: str
+    message: str
+    acknowledged: bool
+
+
+def lint(policy: Policy) -> tuple[LintFinding, ...]:
+    """Every contradiction found; the policy passes when none is left unacknowledged.
+
+    Rules: thresholds in order; expected hours and ramp not above the direct-hours warning; that warning, divided by
+    the bookable hours, not under the utilization floor (who keeps to the ceiling would be called idle).
+    """
+    return tuple(finding for revision in policy.revisions for finding in _lint_revision(revision))
+
+
+def passes(policy: Policy) -> bool:
+    return all(finding.acknowledged for finding in lint(policy))
+
+
+def _lint_revision(revision: PolicyRevision) -> list[LintFinding]:
+    since = f"from {revision.effective_from}"
+    found: list[LintFinding] = []
+
+    def conflict(rule: str, message: str) -> None:
+        found.append(LintFinding(rule, f"{since}: {message}", revision.acknowledge_conflict))
+
+    def disorder(message: str) -> None:
+        # Thresholds out of order cannot be meant, so they cannot be acknowledged away.
+        found.append(LintFinding("threshold_order", f"{since}: {message}", acknowledged=False))
+
+    hours, use = revision.guardrail("direct_hours"), revision.guardrail("utilization")
+    orders = {
+        "direct_hours": [hours.threshold(key) for key in ("warn", "breach", "breach_single_week")],
+        "utilization": [use.threshold(key) for key in ("floor", "warn", "breach")],
+        "active_caseload": [revision.guardrail("active_caseload").threshold(key) for key in ("warn", "breach")],
+    }
+    for name, values in orders.items():
+        if values != sorted(values):
+            disorder(f"thresholds of {name} are {values}; each must be at least the one before it")
+    cap = hours.threshold("warn")
+    expectation = revision.section("expectation")
+    expected = expectation.number("direct_max")
+    if expectation.number("direct_min") > expected:
+        disorder("expectation.direct_min is above expectation.direct_max")
+    if expected > cap:
+        conflict("target_above_cap", f"expected are up to {expected:g} h, while direct_hours warns above {cap:g} h")
+    for band in revision.ramp:
+        if band.high > cap:
+            conflict(
+                "ramp_above_cap",
+                f"ramp month {band.month} expects up to {band.high:g} {band.unit}, above the {cap:g} h ceiling",
+            )
+    bookable, floor = expectation.number("bookable"), use.threshold("floor")
+    if bookable > 0 and cap / bookable < floor:
+        conflict(
+            "floor_above_cap",
+            f"{cap:g} h of {bookable:g} bookable h is {cap / bookable:.1%}, under the utilization floor of {floor:.0%};"
+            f" book at most {cap / floor:.1f} h",
+        )
+    return found

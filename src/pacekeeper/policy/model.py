@@ -1,0 +1,212 @@
+"""Policy in memory: revisions in force from a date, each with sections, ramp bands and guardrails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from pacekeeper.errors import PolicyError
+from pacekeeper.policy.schema import PolicyScalar
+
+
+@dataclass(frozen=True)
+class PolicyValue:
+    """A value with the unit it is stated in and where it comes from."""
+
+    value: PolicyScalar
+    unit: str
+    provenance: str
+
+
+class _Values:
+    """Typed reading of named values. `where` names profile and section in errors."""
+
+    def __init__(self, where: str, values: Mapping[str, PolicyValue]) -> None:
+        self.where = where
+        self.values = values
+
+    def entry(self, key: str) -> PolicyValue:
+        if key not in self.values:
+            raise PolicyError(f"{self.where} has no {key!r}; it has {', '.join(sorted(self.values))}")
+        return self.values[key]
+
+    def number(self, key: str) -> float:
+        value = self.entry(key).value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise PolicyError(f"{self.where}.{key} is no number; its unit is {self.entry(key).unit}")
+        return float(value)
+
+    def whole(self, key: str) -> int:
+        value = self.entry(key).value
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise PolicyError(f"{self.where}.{key} is no whole number; its unit is {self.entry(key).unit}")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.entry(key).value
+        if not isinstance(value, bool):
+            raise PolicyError(f"{self.where}.{key} is neither true nor false; its unit is {self.entry(key).unit}")
+        return value
+
+    def word(self, key: str) -> str:
+        value = self.entry(key).value
+        if not isinstance(value, str):
+            raise PolicyError(f"{self.where}.{key} is no word; its unit is {self.entry(key).unit}")
+        return value
+
+    def words(self, key: str) -> tuple[str, ...]:
+        value = self.entry(key).value
+        if not isinstance(value, tuple):
+            raise PolicyError(f"{self.where}.{key} is no list; its unit is {self.entry(key).unit}")
+        return value
+
+
+class Section(_Values):
+    """One section of a policy, such as `fte`."""
+
+
+class GuardrailPolicy:
+    """One guardrail as a policy states it.
+
+    severity: of the check that reports a breach, `warn` or `error`; it never blocks.
+    owner: who acts on it, in words.
+    enabled: a guardrail that is switched off has no verdict rows.
+    """
+
+    def __init__(
+        self,
+        guardrail_id: str,
+        *,
+        where: str,
+        texts: Mapping[str, str],
+        enabled: bool,
+        thresholds: Mapping[str, PolicyValue],
+        settings: Mapping[str, PolicyValue],
+    ) -> None:
+        self.id = guardrail_id
+        self.enabled = enabled
+        self.title = texts["title"]
+        self.period = texts["period"]
+        self.owner = texts["owner"]
+        self.severity = texts["severity"]
+        self.thresholds = Section(f"{where}.thresholds", thresholds)
+        self.settings = Section(f"{where}.settings", settings)
+
+    def threshold(self, key: str) -> float:
+        """The threshold in `unit`, before any FTE scaling."""
+        return self.thresholds.number(key)
+
+    @property
+    def unit(self) -> str:
+        return next(iter(self.thresholds.values.values())).unit
+
+    @property
+    def provenance(self) -> str:
+        """Where the thresholds come from, such as `warn: S0 W01; breach: S1 W02`."""
+        return "; ".join(f"{key}: {entry.provenance}" for key, entry in self.thresholds.values.items())
+
+
+@dataclass(frozen=True)
+class RampBand:
+    """What is expected in a tenure month; the last band also holds for all later months."""
+
+    month: int
+    low: float
+    high: float
+    unit: str
+    provenance: str
+
+
+@dataclass(frozen=True)
+class PolicyRevision:
+    """The whole policy as it is in force for practice weeks that begin on or after `effective_from`."""
+
+    effective_from: date
+    sections: Mapping[str, Section]
+    guardrails: Mapping[str, GuardrailPolicy]
+    ramp: tuple[RampBand, ...]
+    acknowledge_conflict: bool
+    reason: str
+
+    def section(self, name: str) -> Section:
+        if name not in self.sections:
+            raise PolicyError(f"the policy has no section {name!r}; it has {', '.join(sorted(self.sections))}")
+        return self.sections[name]
+
+    def guardrail(self, guardrail_id: str) -> GuardrailPolicy:
+        if guardrail_id not in self.guardrails:
+            known = ", ".join(sorted(self.guardrails))
+            raise PolicyError(f"the policy has no guardrail {guardrail_id!r}; it has {known}")
+        return self.guardrails[guardrail_id]
+
+    def ramp_band(self, tenure_month: int) -> RampBand:
+        """The band of a tenure month (1 is the first)."""
+        return [band for band in self.ramp if band.month <= max(tenure_month, self.ramp[0].month)][-1]
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of every value and unit: equal content gives equal versions, whatever the words around it say."""
+        content = {
+            "sections": {name: _content(section) for name, section in self.sections.items()},
+            "guardrails": {
+                name: [rail.enabled, _content(rail.thresholds), _content(rail.settings)]
+                for name, rail in self.guardrails.items()
+            },
+            "ramp": [[band.month, band.low, band.high, band.unit] for band in self.ramp],
+        }
+        return _hash(content)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A named policy: its revisions, oldest first. History is judged by the revision in force in each week."""
+
+    name: str
+    title: str
+    revisions: tuple[PolicyRevision, ...]
+
+    def on(self, week_start: date) -> PolicyRevision:
+        """The revision for a practice week, given its first local day; before the first revision, the first."""
+        return [rev for rev in self.revisions if rev is self.revisions[0] or rev.effective_from <= week_start][-1]
+
+    @property
+    def latest(self) -> PolicyRevision:
+        return self.revisions[-1]
+
+    def guardrail(self, guardrail_id: str, *, on: date | None = None) -> GuardrailPolicy:
+        """A guardrail of the revision in force in the week that begins on `on`; without it, of the latest."""
+        return (self.latest if on is None else self.on(on)).guardrail(guardrail_id)
+
+    @property
+    def guardrail_ids(self) -> tuple[str, ...]:
+        """Guardrails that are switched on in any revision."""
+        return tuple(
+            name
+            for name in self.latest.guardrails
+            if any(name in rev.guardrails and rev.guardrails[name].enabled for rev in self.revisions)
+        )
+
+    @property
+    def version(self) -> str:
+        """Hash of the whole policy: its revisions and the dates they hold from."""
+        return _hash([[rev.effective_from.isoformat(), rev.version] for rev in self.revisions])
+
+
+def _content(section: Section) -> dict[str, list[object]]:
+    return {key: [_plain(entry.value), entry.unit] for key, entry in section.values.items()}
+
+
+def _plain(value: PolicyScalar) -> object:
+    if isinstance(value, tuple):
+        return sorted(value)
+    # 22 and 22.0 are one threshold.
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _hash(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

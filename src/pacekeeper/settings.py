@@ -1,0 +1,259 @@
+"""What a practice configures: `pacekeeper.toml` and the environment, of which the environment wins.
+
+An environment variable is `PACEKEEPER_` and the path of the setting, joined by two underscores, in any case:
+`PACEKEEPER_SOURCES__EHR__TOKEN` is `token` in `[sources.ehr]`. An empty variable counts as not set.
+Constructing `Settings` reads nothing; only `load_settings` reads files and the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from pacekeeper.errors import ConfigError
+from pacekeeper.settings_problem import problem_lines
+from pacekeeper.source_options import validated_options
+
+if TYPE_CHECKING:
+    from pacekeeper.connector import Connector, ConnectorSettings
+
+FILE_NAME = "pacekeeper.toml"
+#: Names the settings file, when it is neither in the working directory nor above it.
+FILE_VARIABLE = "PACEKEEPER_CONFIG"
+_SECTIONS = ("practice", "policy", "sources")
+_SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("should be an IANA time zone such as America/New_York") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class PracticeSettings(_Section):
+    """`[practice]`. home_tz: IANA zone; week_start: first local day of the practice week."""
+
+    name: str = Field(min_length=1, max_length=200)
+    home_tz: Zone
+    week_start: Weekday = "monday"
+    data_dir: Path = Path(".pacekeeper")
+
+
+class PolicySettings(_Section):
+    """`[policy]`: the name of a shipped profile, or a file of one's own (relative to the settings file)."""
+
+    profile: str = "default"
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> PolicySettings:
+        if self.file is not None and "profile" in self.model_fields_set:
+            raise ValueError("give either profile or file, not both")
+        return self
+
+
+class SourceSettings(_Section):
+    """`[sources.<name>]`: the keys every source has; all others are `options`, the connector's own settings.
+
+    deadline_minutes: extraction is stopped then. requests_per_second: null = no limit of our own.
+    default_tz: IANA zone of local times without one; null = refuse them.
+    quarantine_limit: share of an entity's rows, 0 to 1, above which this source's slice is not swapped in.
+    value_maps: canonical value by vendor code, by name of the map; overrides the connector's own.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    connector: str = Field(min_length=1, max_length=100)
+    enabled: bool = True
+    deadline_minutes: float = Field(default=30, gt=0, le=24 * 60)
+    requests_per_second: float | None = Field(default=None, gt=0, le=1000)
+    default_tz: Zone | None = None
+    quarantine_limit: float = Field(default=0.05, ge=0, le=1)
+    value_maps: dict[str, dict[str, str]] = {}
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the connector's `settings_type` is given. May hold secrets in the clear: never print it."""
+        return self.__pydantic_extra__ or {}
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [(name, value) for name, value in super().__repr_args__() if name in type(self).model_fields]
+
+
+class Settings(BaseSettings):
+    """Everything a practice configures. Frozen, and safe to hand to another process.
+
+    home: folder that relative paths start from: the settings file's, or the working directory without one.
+    file: the settings file; null = there is none.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PACEKEEPER_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    practice: PracticeSettings = PracticeSettings(name="unconfigured practice", home_tz="UTC")
+    policy: PolicySettings = PolicySettings()
+    sources: dict[str, SourceSettings] = {}
+    home: Path = Field(default_factory=Path.cwd)
+    file: Path | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """Absolute folder of the warehouse, the spool and the operational database."""
+        return (self.home / self.practice.data_dir).resolve()
+
+    @property
+    def policy_file(self) -> Path | None:
+        """Absolute path of the practice's own policy; null = the shipped profile."""
+        return None if self.policy.file is None else (self.home / self.policy.file).resolve()
+
+    @field_validator("sources")
+    @classmethod
+    def _source_names(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in sources:
+            # "__" and a trailing "_" could not be told from the separator in an environment variable's name.
+            if not _SOURCE_NAME.fullmatch(name) or "__" in name or name.endswith("_"):
+                raise ValueError(
+                    f"source name {name!r} should be lower_snake_case: a letter, then at most 40 letters, digits "
+                    "and single underscores"
+                )
+        return sources
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+class _Environment(EnvSettingsSource):
+    """PACEKEEPER_* variables as nested tables."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        # A connector's option has no field here. pydantic-settings would read it as JSON, and turn the token "1234"
+        # into a number: it stays text, and the connector's own settings type says what it means.
+        return value if field is None else super().decode_complex_value(field_name, field, value)
+
+
+def load_settings(path: Path | None = None, *, required: bool = True) -> Settings:
+    """Settings from `path`, else the file PACEKEEPER_CONFIG names, else ./pacekeeper.toml or the nearest one above.
+
+    required=False: with no file anywhere, defaults without sources. Raises ConfigError that names every place looked
+    at; no error names a value.
+    """
+    file, looked = _find(path)
+    tables = {} if file is None else _tables(file)
+    environment = _environment()
+    if file is None and required and not environment:
+        raise ConfigError(
+            f"no settings found. Looked for: {'; '.join(looked)}; environment variables PACEKEEPER_PRACTICE__* and "
+            "PACEKEEPER_SOURCES__*. Run `pacekeeper init`, or name a file in the environment variable "
+            f"{FILE_VARIABLE}"
+        )
+    unknown = sorted(set(tables) - set(_SECTIONS))
+    if unknown:
+        raise ConfigError(f"{file}: [{unknown[0]}] is no section; sections are {', '.join(_SECTIONS)}")
+    merged = _merged(tables, environment)
+    if file is not None or required:
+        merged.setdefault("practice", {})
+    home = Path.cwd() if file is None else file.parent
+    try:
+        return Settings(**merged, home=home, file=file)
+    except ValidationError as error:
+        lines = problem_lines(error, file=file, model=Settings)
+    raise ConfigError("settings are not usable: " + "; ".join(lines))
+
+
+def connector_settings(
+    connector: type[Connector[Any]], name: str, source: SourceSettings, *, file: Path | None = None
+) -> ConnectorSettings:
+    """What `connector.settings_type` makes of a source's options. file: the settings file, for messages.
+
+    ConfigError names source, key, what is expected and every place looked at, and no value.
+    """
+    return validated_options(connector.settings_type, source=name, options=source.options, file=file)
+
+
+def _find(path: Path | None) -> tuple[Path | None, list[str]]:
+    named = os.environ.get(FILE_VARIABLE)
+    if path is not None or named:
+        chosen = Path(path or named or "").expanduser().resolve()
+        if not chosen.is_file():
+            origin = "" if path is not None else f" (named by the environment variable {FILE_VARIABLE})"
+            raise ConfigError(f"settings file {chosen}{origin} does not exist; run `pacekeeper init` to make one")
+        return chosen, []
+    here = Path.cwd()
+    candidates = [folder / FILE_NAME for folder in (here, *here.parents)]
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    return found, [f"environment variable {FILE_VARIABLE} (not set)", *map(str, candidates)]
+
+
+def _tables(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        reason = "is not UTF-8 text"
+    except OSError as error:
+        reason = f"cannot be read ({type(error).__name__})"
+    except tomllib.TOMLDecodeError as error:
+        # tomllib's text may quote what it found; its position is safe.
+        found = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(error))
+        reason = f"is not valid TOML at {found.group(1) if found else 'an unknown line'}"
+    raise ConfigError(f"settings file {file} {reason}")
+
+
+def _environment() -> dict[str, Any]:
+    try:
+        return _Environment(Settings)()
+    except SettingsError:
+        # Its cause holds the value.
+        pass
+    raise ConfigError(
+        "an environment variable PACEKEEPER_PRACTICE, PACEKEEPER_POLICY or PACEKEEPER_SOURCES is not valid JSON; "
+        "set single values instead, such as PACEKEEPER_PRACTICE__NAME"
+    )
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`under` with `over` laid on it, table by table."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

@@ -1,0 +1,166 @@
+"""A FHIR R4 server on loopback: paging, bearer tokens, versions, and faults by flag.
+
+Use it in a test (`with FhirServer(practice.resources) as server: ... server.url`), or serve a written practice::
+
+    python -m pacekeeper.testing.fhir_server --folder practice --port 8000
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from pacekeeper.testing._faults import Faults
+from pacekeeper.testing._fhir_http import Handler, Tokens
+from pacekeeper.testing._fhir_store import ResourceStore
+from pacekeeper.testing._resources import TYPES, Resource
+
+__all__ = ["Faults", "FhirServer", "main"]
+
+
+class FhirServer:
+    """Serves `resources` (lists of FHIR resources by type) at `url` on an ephemeral port of 127.0.0.1.
+
+    A page holds at most `page_size` rows, whatever `_count` asks for, in the order the lists have, unless `_sort` says
+    otherwise. token: accepted without asking /auth/token; null = no authentication. client_id and client_secret are
+    what /auth/token (`token_url`) accepts. `calls` counts requests by path without query; `requests` holds them in
+    order, with query. faults may be set anew at any time.
+    """
+
+    def __init__(
+        self,
+        resources: Mapping[str, Sequence[Mapping[str, Any]]],
+        *,
+        page_size: int = 200,
+        token: str | None = "demo-token",  # noqa: S107 - for loopback only
+        faults: Faults | None = None,
+        port: int = 0,
+        client_id: str = "pacekeeper",
+        client_secret: str = "demo-secret",  # noqa: S107 - for loopback only
+    ) -> None:
+        self.store = ResourceStore(resources, page_size=page_size)
+        self.token = token
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.faults = faults or Faults()
+        self.calls: Counter[str] = Counter()
+        self.requests: list[str] = []
+        self.tokens = Tokens(token)
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+        self.data_calls = 0
+        self._port = port
+        self._http: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> Self:
+        """Listen, in a thread of its own."""
+        handler = type("BoundHandler", (Handler,), {"owner": self})
+        self._http = _Server(("127.0.0.1", self._port), handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; calls that hang are let go."""
+        self.stopping.set()
+        if self._http is not None and self._thread is not None:
+            self._http.shutdown()
+            self._http.server_close()
+            self._thread.join(timeout=5)
+            self._http = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def root(self) -> str:
+        """http://127.0.0.1:port"""
+        if self._http is None:
+            raise RuntimeError("the FHIR server is not running; use it in a `with` block or call start()")
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    @property
+    def url(self) -> str:
+        """The FHIR base address, what a source's `base_url` wants."""
+        return f"{self.root}/fhir"
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.root}/auth/token"
+
+    def replace(self, resources: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Serve these resources and no others from now on."""
+        self.store.replace(resources)
+
+    def update(self, kind: str, resource: Mapping[str, Any], *, at: datetime) -> Resource:
+        """Store a new version of a resource, last updated at `at`, or a new resource; returns what is now served."""
+        return self.store.update(kind, resource, at=at)
+
+    def remove(self, kind: str, identity: str) -> None:
+        """Delete a resource."""
+        self.store.remove(kind, identity)
+
+    def reset(self, faults: Faults | None = None) -> None:
+        """Forget all calls counted so far, and show these faults (default: none) from now on."""
+        with self.lock:
+            self.faults = faults or Faults()
+            self.calls.clear()
+            self.requests.clear()
+            self.data_calls = 0
+            self.tokens = Tokens(self.token)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # Any: socketserver's own signature
+        """Clients that go away are part of the tests, not news."""
+        del request, client_address
+
+
+def read_folder(folder: Path) -> dict[str, list[Resource]]:
+    """Resources by type of a practice that `Practice.write` wrote."""
+    return {
+        name: [orjson.loads(line) for line in (folder / "fhir" / f"{name}.ndjson").read_bytes().splitlines()]
+        for name in TYPES
+        if (folder / "fhir" / f"{name}.ndjson").exists()
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve a written practice until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m pacekeeper.testing.fhir_server", description=main.__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="what pacekeeper.testing.practice wrote")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--page-size", type=int, default=200)
+    parser.add_argument("--token", default="demo-token")
+    chosen = parser.parse_args(arguments)
+    resources = read_folder(chosen.folder)
+    if not resources:
+        parser.error(f"{chosen.folder} holds no fhir/*.ndjson; write one with python -m pacekeeper.testing.practice")
+    with FhirServer(resources, page_size=chosen.page_size, token=chosen.token, port=chosen.port) as server:
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
+        try:
+            server.stopping.wait()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()

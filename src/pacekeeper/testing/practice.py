@@ -1,0 +1,145 @@
+"""A synthetic behavioural-health practice, equal for equal arguments, with known guardrail verdicts planted in it.
+
+Two clinics, America/New_York (availability in schedule_blocks.csv) and America/Denver (availability in FHIR Slots);
+a few clinicians have only a weekly template, one has nothing. Build it in a test, or write it out::
+
+    python -m pacekeeper.testing.practice --clinicians 40 --weeks 26 --seed 7 --out practice
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import orjson
+
+from pacekeeper.testing._build import Built, build, without_collection
+from pacekeeper.testing._calendar import Calendar, instant, make_calendar
+from pacekeeper.testing._files import employees, pto, schedule_blocks
+from pacekeeper.testing._hours import tenure_month
+from pacekeeper.testing._leave import whole_weeks_off
+from pacekeeper.testing._plants import Expect, State
+from pacekeeper.testing._resources import TYPES, Resource
+from pacekeeper.testing._roster import Person, make_roster
+
+LAST_WEEK = date(2026, 3, 30)
+#: Weeks at the start of the window in which a caseload or a four-week sum is not yet what it will be.
+_SETTLING_WEEKS = 5
+
+
+@dataclass(frozen=True)
+class PlantedBreach:
+    """A verdict that must come out: one clinician, by NPI, in one practice week (its local Monday).
+
+    margin: distance of the value to the nearest threshold, in the guardrail's unit (h, ratio, clients); null where
+    the state does not depend on a threshold.
+    """
+
+    guardrail: str
+    npi: str
+    week_id: date
+    state: State
+    why: str
+    margin: float | None
+
+
+@dataclass(frozen=True)
+class Practice:
+    """What the practice's systems hold.
+
+    resources: FHIR resources by type; files: CSV text by file name; as_of: end of the last practice week in the
+    western zone (UTC); answer_key: planted verdicts, only those that follow from the way the data were made;
+    dirt: how many faulty records of each kind there are.
+    """
+
+    resources: dict[str, list[Resource]]
+    files: dict[str, str]
+    as_of: datetime
+    answer_key: list[PlantedBreach]
+    dirt: dict[str, int]
+
+    def write(self, folder: Path) -> None:
+        """Write `<name>.csv`, `fhir/<Type>.ndjson` and `answer_key.json` into `folder`."""
+        (folder / "fhir").mkdir(parents=True, exist_ok=True)
+        for name, text in self.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        for name, resources in self.resources.items():
+            lines = b"".join(orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE) for resource in resources)
+            (folder / "fhir" / f"{name}.ndjson").write_bytes(lines)
+        key = {"as_of": self.as_of, "dirt": self.dirt, "verdicts": self.answer_key}
+        (folder / "answer_key.json").write_bytes(orjson.dumps(key, option=orjson.OPT_INDENT_2))
+
+
+def build_practice(*, clinicians: int = 40, weeks: int = 26, seed: int = 7, last_week: date = LAST_WEEK) -> Practice:
+    """The practice of that size whose last week begins on the Monday `last_week`.
+
+    From 40 clinicians on every kind of clinician occurs; plants that do not fit into a window shorter than 13 weeks
+    are left out, in the data and in the answer key.
+    """
+    if clinicians < 1 or weeks < 1:
+        raise ValueError(f"a practice needs at least one clinician and one week, not {clinicians} and {weeks}")
+    calendar = make_calendar(weeks=weeks, last_week=last_week)
+    people = make_roster(clinicians=clinicians, seed=seed, calendar=calendar)
+    with without_collection():
+        built = build(people, calendar)
+        return Practice(
+            resources={name: built.out.by_type[name] for name in TYPES},
+            files={
+                "employees.csv": employees(people),
+                "pto.csv": pto(people, calendar, built.days_off),
+                "schedule_blocks.csv": schedule_blocks(built.blocks),
+            },
+            as_of=instant(calendar.as_of),
+            answer_key=_answer_key(people, calendar, built),
+            dirt=built.dirt,
+        )
+
+
+def _answer_key(people: Sequence[Person], calendar: Calendar, built: Built) -> list[PlantedBreach]:
+    found: dict[tuple[str, str, date], PlantedBreach] = {}
+
+    def add(person: Person, week: int | None, expect: Expect) -> None:
+        if week is None or not person.worked(week):
+            return
+        monday = calendar.mondays[week]
+        found[expect.guardrail, person.npi, monday] = PlantedBreach(
+            expect.guardrail, person.npi, monday, expect.state, expect.why, expect.margin
+        )
+
+    ramp = Expect("utilization", "exempt", "at most 12 sessions in 20 h, first month of employment", 0.1)
+    leave = Expect("utilization", "exempt", "the whole week on leave")
+    for person in people:
+        for week in range(_SETTLING_WEEKS, calendar.weeks):
+            for expect in person.plant.always:
+                add(person, week, expect)
+        for week in range(calendar.weeks):
+            if person.kind.start_back is not None and tenure_month(person.started, calendar.day(week, 0)) == 1:
+                add(person, week, ramp)
+        for week in whole_weeks_off(built.days_off[person.index]):
+            add(person, week, leave)
+        for back, expects in person.plant.expects.items():
+            for expect in expects:
+                add(person, calendar.back(back), expect)
+    return sorted(found.values(), key=lambda one: (one.week_id, one.npi, one.guardrail))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write a practice to a folder."""
+    parser = argparse.ArgumentParser(prog="python -m pacekeeper.testing.practice", description=main.__doc__)
+    parser.add_argument("--clinicians", type=int, default=40)
+    parser.add_argument("--weeks", type=int, default=26)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to; made where it is missing")
+    chosen = parser.parse_args(arguments)
+    practice = build_practice(clinicians=chosen.clinicians, weeks=chosen.weeks, seed=chosen.seed)
+    practice.write(chosen.out)
+    rows = sum(len(resources) for resources in practice.resources.values())
+    sys.stdout.write(f"{rows} resources, {len(practice.files)} files, as of {practice.as_of.isoformat()}\n")
+
+
+if __name__ == "__main__":
+    main()

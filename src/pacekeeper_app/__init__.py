@@ -1,0 +1,1 @@
+"""Where everything is put together: Dagster definitions and the command line."""

@@ -1,0 +1,59 @@
+"""The `pacekeeper` command. Commands import what they need when they run, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pacekeeper.errors import PacekeeperError
+from pacekeeper_app.cli import connectors, demo, init, quarantine, run, status, verdicts
+from pacekeeper_app.cli.options import EXIT_FAILED
+
+app = typer.Typer(
+    name="pacekeeper",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Pull a behavioural-health practice's systems into one warehouse, and judge its guardrails honestly.",
+    epilog="Settings: ./pacekeeper.toml or the nearest one above, or the file PACEKEEPER_CONFIG names; "
+    "PACEKEEPER_* environment variables win.",
+)
+app.command("init")(init.init)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("status")(status.status)
+app.command("verdicts")(verdicts.verdicts)
+app.add_typer(quarantine.app, name="quarantine")
+app.command("connectors")(connectors.connectors)
+app.command("check")(connectors.check)
+
+
+def main() -> None:
+    """Entry point: whatever a person can get wrong ends in one message and a non-zero code."""
+    from pacekeeper.privacy import describe
+
+    try:
+        app()
+    except PacekeeperError as error:
+        _fail(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        _fail("stopped; nothing half-written is left behind, run the same command again", code=130)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILED)
+    except Exception as error:  # noqa: BLE001 - the last border; the text may hold data
+        _fail(f"this is a fault in Pacekeeper: {describe(error)}. Please report it with this line")
+
+
+def _fail(message: str, code: int = EXIT_FAILED) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(f"[bold red]error[/]  {_plain(message)}", soft_wrap=True)
+    sys.exit(code)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,149 @@
+"""What a run found, as tables on a terminal. Reads published copies and the operational database only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pacekeeper.home import PracticeHome
+    from pacekeeper_app.night import CheckOutcome
+
+STATES = ("pass", "warn", "breach", "unknown", "exempt")
+STYLE = {"pass": "green", "warn": "yellow", "breach": "bold red", "unknown": "magenta", "exempt": "cyan"}
+_SHOWN = 12
+
+
+def print_sources(console: Console, home: PracticeHome, run_id: str) -> None:
+    """Rows per source and stream of a run, and why a source failed."""
+    from pacekeeper.ops import SourceRun, StreamRun
+
+    table = _table(
+        "Rows per source",
+        ("source", "stream"),
+        ("read", "new", "changed", "same", "double", "rejected", "out of scope", "gone"),
+    )
+    for source in home.ops.rows(SourceRun, run_id=run_id):
+        for row in home.ops.rows(StreamRun, run_id=run_id, source=source.source):
+            counts = (
+                row.read,
+                row.inserted,
+                row.updated,
+                row.unchanged,
+                row.duplicate,
+                row.rejected,
+                row.out_of_scope,
+                row.tombstones,
+            )
+            table.add_row(source.source, row.stream, *(f"{n:,}" if n else "·" for n in counts))
+        if source.state != "ok":
+            table.add_row(source.source, "[bold red]failed[/]")
+    console.print(table)
+    for source in home.ops.rows(SourceRun, run_id=run_id):
+        if source.state != "ok":
+            console.print(f"[bold red]{source.source}[/]  {escape(source.message or '')}", soft_wrap=True)
+
+
+def print_quarantine(console: Console, home: PracticeHome) -> None:
+    """Quarantined rows by source, table and reason."""
+    from pacekeeper.mapping import list_quarantine
+
+    with home.published.connect(read_only=True) as connection:
+        counts = list_quarantine(connection)
+    if not counts:
+        console.print("Nothing in quarantine.")
+        return
+    table = _table("Quarantined rows", ("source", "table", "reason"), ("rows",), ("what it means",))
+    for count in counts:
+        table.add_row(count.source, count.table, count.reason, f"{count.rows:,}", escape(count.sentence))
+    console.print(table)
+
+
+def print_unmapped(console: Console, home: PracticeHome, run_id: str) -> None:
+    """Vendor codes that no value map knows."""
+    from pacekeeper.ops import UnmappedValue
+
+    values = home.ops.rows(UnmappedValue, run_id=run_id)
+    if not values:
+        return
+    table = _table(
+        "Codes no value map knows (they count as unknown)", ("source", "entity", "column", "code"), ("rows",)
+    )
+    for value in sorted(values, key=lambda v: -v.rows):
+        table.add_row(value.source, value.entity, value.column, escape(value.code), f"{value.rows:,}")
+    console.print(table)
+
+
+def print_verdicts(console: Console, home: PracticeHome) -> None:
+    """Current verdicts of all judged weeks, by guardrail and state."""
+    with home.published.connect(read_only=True) as connection:
+        rows = connection.raw.execute(
+            "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted "
+            "GROUP BY 1, 2"
+        ).fetchall()
+        weeks = connection.raw.execute(
+            "SELECT min(period_start), max(period_start) FROM marts.guardrail_result WHERE is_current"
+        ).fetchone()
+    counts: dict[str, dict[str, int]] = {}
+    for guardrail, state, number in rows:
+        counts.setdefault(guardrail, {})[state] = number
+    span = f", weeks of {weeks[0]} to {weeks[1]}" if weeks and weeks[0] else ""
+    table = _table(f"Verdicts by state{span}", ("guardrail",), STATES)
+    for guardrail, by_state in sorted(counts.items()):
+        cells = (f"[{STYLE[s]}]{by_state[s]:,}[/]" if by_state.get(s) else "·" for s in STATES)
+        table.add_row(guardrail, *cells)
+    console.print(table)
+
+
+def print_breaches(console: Console, home: PracticeHome) -> None:
+    """Breaches, one line per guardrail and subject: how many weeks, which, and the worst value."""
+    with home.published.connect(read_only=True) as connection:
+        rows = connection.raw.execute(
+            "SELECT guardrail_id, subject_key, count(*), min(period_start), max(period_start), "
+            "CASE WHEN any_value(reason) = 'below_floor' THEN min(value) ELSE max(value) END, "
+            "string_agg(DISTINCT reason, ', ' ORDER BY reason), any_value(unit) "
+            "FROM marts.guardrail_result WHERE is_current AND NOT is_retracted AND state = 'breach' "
+            "GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"
+        ).fetchall()
+    if not rows:
+        console.print("No guardrail is breached.")
+        return
+    table = _table(
+        "Breaches of practice policy", ("guardrail", "clinician"), ("weeks", "first", "last", "worst"), ("unit", "why")
+    )
+    for guardrail, key, weeks, first, last, worst, reason, unit in rows:
+        table.add_row(guardrail, key[:_SHOWN], str(weeks), str(first), str(last), f"{worst:.2f}", unit, reason)
+    console.print(table)
+
+
+def print_checks(console: Console, checks: Sequence[CheckOutcome]) -> None:
+    """Asset checks that are not green, after how many are."""
+    red = [check for check in checks if not check.passed]
+    console.print(f"{len(checks) - len(red)} of {len(checks)} asset checks passed.")
+    for check in red:
+        style = "bold red" if check.severity == "ERROR" else "yellow"
+        console.print(
+            f"  [{style}]{check.severity.lower():5}[/]  {check.asset}  {check.name}  [dim]{escape(check.description)}[/]",
+            soft_wrap=True,
+        )
+
+
+def _table(title: str, texts: Sequence[str], numbers: Sequence[str], last: Sequence[str] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for name in texts:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in last:
+        table.add_column(name)
+    return table
+
+
+def plain_table(title: str, columns: Sequence[str]) -> Table:
+    """A table of texts in the house look."""
+    return _table(title, columns[:-1], (), columns[-1:])

@@ -1,0 +1,51 @@
+"""Options and exit codes that several commands share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacekeeper.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pacekeeper.home import PracticeHome
+
+#: 0: all went well. 1: the command failed. 3: it ended, but something a person must see to did not work.
+EXIT_FAILED = 1
+EXIT_INCOMPLETE = 3
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; default: pacekeeper.toml here or above.", show_default=False),
+]
+
+
+def open_home(config: Path | None) -> PracticeHome:
+    """The practice's home by its settings. Raises ConfigError that names every place looked at."""
+    from pacekeeper.home import PracticeHome
+    from pacekeeper.settings import load_settings
+
+    return PracticeHome(load_settings(config))
+
+
+def parse_as_of(text: str | None, zone: str) -> datetime | None:
+    """An instant from ISO text; a date is the end of that day, a time without offset is local in `zone`."""
+    from datetime import timedelta
+    from zoneinfo import ZoneInfo
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"--as-of {text!r} is no date or time; write 2026-03-29, or 2026-03-29T23:00:00-04:00"
+        ) from None
+    if len(text) == len("2026-03-29"):
+        moment += timedelta(days=1)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(zone))
+    return moment.astimezone(UTC)

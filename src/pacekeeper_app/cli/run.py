@@ -1,0 +1,85 @@
+"""`pacekeeper run`: one night, with progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacekeeper_app.cli.options import EXIT_FAILED, EXIT_INCOMPLETE, Config, open_home, parse_as_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pacekeeper.home import PracticeHome
+    from pacekeeper_app.night import NightResult
+
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="Judge by this instant: a date (its end, in the practice's zone) or a time. Default: now.",
+        show_default=False,
+    ),
+]
+
+
+def run(config: Config = None, as_of: AsOf = None) -> None:
+    """Read every source, land, map, build the marts, judge, check and publish.
+
+    Ends with 0 when everything worked (breaches are findings, not failures), 3 when a source failed or a slice was
+    kept back, 1 when the run failed and yesterday's tables are still published. Safe to repeat, safe to kill.
+    """
+    from rich.console import Console
+
+    home = open_home(config)
+    console = Console(highlight=False)
+    night = run_with_progress(home, console, as_of=parse_as_of(as_of, home.settings.practice.home_tz))
+    raise typer.Exit(report_night(home, console, night))
+
+
+def run_with_progress(home: PracticeHome, console: Console, *, as_of: datetime | None) -> NightResult:
+    """Run the night while saying what is being done."""
+    from pacekeeper_app.night import run_night
+
+    with console.status("starting", spinner="dots") as status, _told(console, status.update) as listener:
+        return run_night(home, as_of=as_of, listener=listener)
+
+
+def report_night(home: PracticeHome, console: Console, night: NightResult) -> int:
+    """Print what the run found; the exit code comes back."""
+    from pacekeeper.ops import MappingRun, SourceRun
+    from pacekeeper_app.cli import findings
+
+    sources = home.ops.rows(SourceRun, run_id=night.run_id)
+    findings.print_sources(console, home, night.run_id)
+    for failure in night.failures:
+        console.print(f"[bold red]failed[/]  {failure}", markup=True, soft_wrap=True)
+    if night.failures:
+        console.print("Yesterday's tables are still published. Mend what is named above and run again.")
+        return EXIT_FAILED
+    findings.print_quarantine(console, home)
+    findings.print_unmapped(console, home, night.run_id)
+    findings.print_verdicts(console, home)
+    findings.print_breaches(console, home)
+    findings.print_checks(console, night.checks)
+    kept_back = [run for run in home.ops.rows(MappingRun, run_id=night.run_id) if run.state != "swapped"]
+    console.print(f"Run {night.run_id[:8]} as of {night.as_of:%Y-%m-%d %H:%M} UTC took {night.seconds:.0f} s.")
+    return EXIT_INCOMPLETE if kept_back or any(source.state != "ok" for source in sources) else 0
+
+
+@contextmanager
+def _told(console: Console, update: Callable[[str], None]) -> Iterator[Callable[[str, str, int], None]]:
+    """A listener that keeps one line up to date on a terminal, and prints one per finished table elsewhere."""
+    words = {"read": "reading", "land": "landed", "map": "mapped", "mart": "built"}
+
+    def listen(step: str, what: str, rows: int) -> None:
+        line = f"{words.get(step, step)} [bold]{what}[/]  {rows:,} rows"
+        update(line)
+        if step != "read":
+            console.print(f"  {line}", style="dim")
+
+    yield listen

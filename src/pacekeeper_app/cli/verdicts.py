@@ -1,0 +1,101 @@
+"""`pacekeeper verdicts`: guardrail verdicts from the published copy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pacekeeper.errors import ConfigError
+from pacekeeper_app.cli.options import Config, open_home
+
+if TYPE_CHECKING:
+    from pacekeeper.home import PracticeHome
+
+_COLUMNS = (
+    "guardrail_id", "subject_key", "period_start", "state", "reason", "value", "unit",
+    "threshold_warn", "threshold_breach", "version",
+)  # fmt: skip
+
+
+def verdicts(
+    config: Config = None,
+    guardrail: Annotated[str | None, typer.Option(help="Only this guardrail.", show_default=False)] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only this state: pass, warn, breach, unknown, exempt.", show_default=False)
+    ] = None,
+    week: Annotated[
+        str | None,
+        typer.Option(help="Only the week of this date; `last` is the last judged one, `all` every one."),
+    ] = "last",
+    clinician: Annotated[
+        str | None, typer.Option(help="Only this clinician key, or its beginning.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many rows.", min=1)] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,  # noqa: FBT002 - typer
+) -> None:
+    """Show current verdicts: who is judged how, in which week, and why. Clinicians are shown by key."""
+    from rich.console import Console
+
+    from pacekeeper_app.cli.findings import STATES, STYLE, plain_table
+
+    if state is not None and state not in STATES:
+        raise ConfigError(f"--state {state!r} is no state; there are {', '.join(STATES)}")
+    rows = _rows(open_home(config), guardrail=guardrail, state=state, week=week, clinician=clinician, limit=limit)
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row, default=str))
+        return
+    console = Console(highlight=False)
+    if not rows:
+        console.print("No verdict matches.")
+        return
+    table = plain_table(
+        "Verdicts", ("guardrail", "clinician", "week", "state", "why", "value", "unit", "warn", "breach", "version")
+    )
+    for row in rows:
+        cells = [_text(row[name]) for name in _COLUMNS]
+        cells[1], cells[3] = cells[1][:12], f"[{STYLE[cells[3]]}]{cells[3]}[/]"
+        table.add_row(*cells)
+    console.print(table)
+    if len(rows) == limit:
+        console.print(f"Only the first {limit}; ask for more with --limit.")
+
+
+def _rows(
+    home: PracticeHome, *, guardrail: str | None, state: str | None, week: str | None, clinician: str | None, limit: int
+) -> list[dict[str, Any]]:  # Any: column values of several types
+    from datetime import date
+
+    last = "(SELECT max(period_start) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted)"
+    conditions, values = ["is_current", "NOT is_retracted"], []
+    for column, value in (("guardrail_id", guardrail), ("state", state)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    if clinician is not None:
+        conditions.append("starts_with(subject_key, ?)")
+        values.append(clinician)
+    if week == "last":
+        conditions.append(f"period_start = {last}")
+    elif week not in {None, "all"}:
+        try:
+            day = date.fromisoformat(str(week))
+        except ValueError:
+            raise ConfigError(f"--week {week!r} is no date; write 2026-03-23, last or all") from None
+        conditions.append("? BETWEEN period_start AND period_start + 6")
+        values.append(day.isoformat())
+    with home.published.connect(read_only=True) as connection:
+        found = connection.raw.execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM marts.guardrail_result WHERE {' AND '.join(conditions)} "
+            "ORDER BY period_start, guardrail_id, subject_key LIMIT ?",
+            [*values, limit],
+        ).fetchall()
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "·"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

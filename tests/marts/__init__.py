@@ -1,0 +1,212 @@
+"""A practice small enough to redo by hand: canonical rows in, marts out, in an in-memory engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import ibis
+import pyarrow as pa
+
+from pacekeeper.contract import ENTITIES
+from pacekeeper.contract.schema import arrow_schema, ddl
+from pacekeeper.contract.vocabulary import WeekStart
+from pacekeeper.mapping.calendar import calendar_days
+from pacekeeper.measures import SourceCompleteness
+from pacekeeper.policy import Policy, load_policy
+from pacekeeper_assets import materialise
+
+EAST = "America/New_York"
+MONDAY = date(2026, 1, 5)
+Row = dict[str, Any]  # a mart row or a canonical row, checked by the contract's Arrow schema
+
+_MAPPED = (
+    "clinician",
+    "employment",
+    "case_assignment",
+    "appointment",
+    "session",
+    "session_clinician",
+    "session_participant",
+    "schedule_block",
+    "availability_template",
+    "pto_ledger",
+    "measure_response",
+)
+
+
+class World:
+    """Clinician `c1`, employed since 2025 unless a test says otherwise. Times are local to the zone, `week` counts
+    from 0 for the week of Monday 2026-01-05."""
+
+    def __init__(self, *, zone: str = EAST, first: date = date(2025, 12, 1), days: int = 200) -> None:
+        self.zone = zone
+        self.con = ibis.duckdb.connect()
+        self.rows: dict[str, list[Row]] = {name: [] for name in ENTITIES}
+        self.calendar = calendar_days([zone], first, first + timedelta(days=days), week_start=WeekStart.MONDAY)
+        self.completeness: dict[tuple[str, str], datetime | None] = {}
+        self.never_read: set[str] = set()
+        self.add("practice", practice_key="p", name="Riverbend", home_tz=zone, week_start="monday", source="settings")
+        self.clinician("c1")
+
+    def add(self, entity: str, **values: object) -> Row:
+        row: Row = {"source": "ehr", **values}
+        self.rows[entity].append(row)
+        return row
+
+    def at(self, day: date, clock: str, *, fold: int = 0) -> datetime:
+        """Local wall-clock time `HH:MM` on a day, as an instant."""
+        hour, minute = (int(part) for part in clock.split(":"))
+        moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(self.zone), fold=fold)
+        return moment.astimezone(UTC)
+
+    def day(self, week: int, weekday: int = 0) -> date:
+        return MONDAY + timedelta(days=7 * week + weekday)
+
+    def clinician(self, key: str, *, person: str | None = None, source: str = "ehr", **over: object) -> None:
+        values: Row = {"practice_key": "p", "role": "therapist", "license_level": "licensed", **over}
+        self.add("clinician", clinician_key=key, source=source, **values)
+        self.add("person_match", clinician_key=key, person_key=person or key, matched_on="npi", source="derived")
+
+    def employ(self, start: date, end: date | None = None, *, fte: float | None = 1.0, key: str = "c1", **over: object) -> None:
+        values: Row = {"employment_type": "w2", "contract_h_week": 40.0 if fte is None else 40.0 * fte, **over}
+        number = len(self.rows["employment"])
+        self.add(
+            "employment", employment_key=f"e{number}", clinician_key=key, start_date=start, end_date=end, fte=fte,
+            **{"source": "hr", **values},
+        )
+
+    def session(
+        self, day: date, clock: str, minutes: int, *, key: str = "c1", clients: Iterable[str] = ("k1",), **over: object
+    ) -> str:
+        number = len(self.rows["session"])
+        name = str(over.pop("session_key", f"s{number}"))
+        start = self.at(day, clock)
+        values: Row = {
+            "duration_source": "actual", "session_type": "individual", "modality": "in_person", "status": "completed",
+            "is_intake": False, **over,
+        }
+        self.add(
+            "session", session_key=name, clinician_key=key, started_at=start,
+            ended_at=start + timedelta(minutes=minutes), **values,
+        )
+        self.add("session_clinician", session_key=name, clinician_key=key, role="primary", counts_direct=True)
+        for client in clients:
+            self.add("session_participant", session_key=name, client_key=client, attended=True)
+        return name
+
+    def hold(self, week: int, hours: float, *, weekday: int = 0, key: str = "c1", **over: object) -> None:
+        """Direct time on one day, from 08:00, in one stretch."""
+        self.session(self.day(week, weekday), "08:00", round(hours * 60), key=key, **over)
+
+    def seat(self, day: date, clock: str, *, key: str = "c1", client: str | None = "k1", **over: object) -> str:
+        number = len(self.rows["appointment"])
+        start = self.at(day, clock)
+        values: Row = {
+            "booked_via": "staff", "modality_planned": "in_person", "status": "kept",
+            "end_at": start + timedelta(minutes=50), **over,
+        }
+        self.add(
+            "appointment", appointment_key=f"a{number}", client_key=client, clinician_key=key, start_at=start, **values
+        )
+        return f"a{number}"
+
+    def seats(self, week: int, *, kept: int, missed: int, weekday: int = 0) -> None:
+        for _ in range(kept):
+            self.seat(self.day(week, weekday), "09:00", status="kept")
+        for _ in range(missed):
+            self.seat(self.day(week, weekday), "09:00", status="no_show")
+
+    def block(self, day: date, start: str, end: str, *, kind: str = "client_available", key: str = "c1", **over: object) -> None:
+        number = len(self.rows["schedule_block"])
+        from_at = self.at(day, start)
+        to_at = self.at(day + timedelta(days=1), "00:00") if end == "24:00" else self.at(day, end)
+        values: Row = {"is_protected": False, "block_source": "calendar", "start_at": from_at, "end_at": to_at, **over}
+        self.add("schedule_block", block_key=f"b{number}", clinician_key=key, kind=kind, **values)
+
+    def open_week(self, week: int, hours_a_day: int = 4, *, key: str = "c1", days: int = 5) -> None:
+        """Client-available from 08:00 on Monday to Friday."""
+        for weekday in range(days):
+            self.block(self.day(week, weekday), "08:00", f"{8 + hours_a_day:02d}:00", key=key)
+
+    def leave(self, day: date, hours: float, *, kind: str = "take", key: str = "c1", **over: object) -> None:
+        number = len(self.rows["pto_ledger"])
+        self.add(
+            "pto_ledger", pto_entry_key=f"l{number}", clinician_key=key, entry_date=day, kind=kind, hours=hours,
+            **{"source": "hr", "is_approved": True, **over},
+        )
+
+    def assign(self, client: str, start: date, end: date | None = None, *, key: str = "c1") -> None:
+        number = len(self.rows["case_assignment"])
+        self.add(
+            "case_assignment", assignment_key=f"g{number}", episode_key=f"ep-{client}", client_key=client,
+            clinician_key=key, from_date=start, to_date=end, share=1.0,
+        )
+
+    def answer(self, day: date, total: int | None, *, client: str = "k1", item9: int | None = None, **over: object) -> str:
+        name = f"r{len(self.rows['measure_response'])}"
+        values: Row = {"status": "complete" if total is not None else "partial", "respondent": "self", **over}
+        self.add(
+            "measure_response", response_key=name, client_key=client, instrument="phq9", total=total,
+            administered_at=self.at(day, "10:00"), scoring_version="phq9-1", **values,
+        )
+        if item9 is not None:
+            self.add("measure_item", response_key=name, item_no=9, value=item9)
+        return name
+
+    def tables(self) -> None:
+        """Write the canonical rows into the engine, replacing what is there."""
+        self.con.raw_sql("SET TimeZone='UTC'")
+        self.con.raw_sql("CREATE SCHEMA IF NOT EXISTS canonical")
+        for name, entity in ENTITIES.items():
+            schema = arrow_schema(entity)
+            rows = [{field.name: row.get(field.name) for field in schema} for row in self.rows[name]]
+            table = pa.Table.from_pylist(rows, schema=schema)
+            if name == "calendar_day":
+                table = self.calendar
+                if "source" not in table.column_names:
+                    table = table.append_column("source", pa.array(["derived"] * len(table)))
+            for statement in ddl(entity).split(";\n"):
+                if statement.strip():
+                    self.con.raw_sql(statement)
+            self.con.raw_sql(f"DELETE FROM canonical.{name}")
+            self.con.con.register("_rows", table)
+            self.con.raw_sql(f"INSERT INTO canonical.{name} BY NAME SELECT * FROM _rows")
+            self.con.con.unregister("_rows")
+
+    def run(self, *, weeks: int, policy: Policy | None = None, as_of: datetime | None = None) -> dict[str, int]:
+        """Build all marts as of the end of the given number of weeks."""
+        as_of = as_of or self.at(self.day(weeks), "00:00")
+        self.tables()
+        reads = {("ehr", entity): as_of for entity in _MAPPED if entity not in {"employment", "pto_ledger"}}
+        reads |= {("hr", entity): as_of for entity in ("employment", "pto_ledger", "clinician")}
+        states = [
+            SourceCompleteness(source, entity, None if source in self.never_read else until, source not in self.never_read)
+            for (source, entity), until in {**reads, **self.completeness}.items()
+            if until is not None or (source, entity) not in self.completeness
+        ]
+        return materialise(self.con, as_of=as_of, policy=policy or load_policy(), completeness=states)
+
+    def select(self, sql: str) -> list[Row]:
+        return self.con.raw_sql(sql).to_arrow_table().to_pylist()
+
+    def week_row(self, mart: str, week: int, *, key: str = "c1") -> Row:
+        rows = self.select(
+            f"SELECT * FROM marts.{mart} WHERE clinician_key = '{key}' AND week_id = DATE '{self.day(week)}'"
+        )
+        assert len(rows) == 1, f"{len(rows)} rows of {mart} in week {week}"
+        return rows[0]
+
+    def verdict(self, guardrail: str, week: int, *, key: str = "c1") -> Row:
+        rows = self.select(
+            f"SELECT * FROM marts.guardrail_result WHERE is_current AND subject_key = '{key}'"
+            f" AND guardrail_id = '{guardrail}' AND period = '{self.day(week)}'"
+        )
+        assert len(rows) == 1, f"{len(rows)} current verdicts of {guardrail} in week {week}"
+        return rows[0]
+
+    def says(self, guardrail: str, week: int, *, key: str = "c1") -> tuple[str, str | None]:
+        row = self.verdict(guardrail, week, key=key)
+        return row["state"], row["reason"]

@@ -1,0 +1,80 @@
+"""The crosswalk: which clinician records are one person."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from pacekeeper.engine.duckdb import Warehouse
+from pacekeeper.mapping import match_clinicians
+from pacekeeper.mapping.crosswalk import Identifier, match_records
+
+
+def npi(source: str, clinician: str, value: str) -> Identifier:
+    return Identifier(source, clinician, "npi", value)
+
+
+def email(source: str, clinician: str, value: str) -> Identifier:
+    return Identifier(source, clinician, "email", value)
+
+
+def people(clinicians: str, *identifiers: Identifier) -> dict[str, str]:
+    return {key: match.person_key for key, match in match_records(clinicians, identifiers).items()}
+
+
+def test_records_that_share_an_npi_are_one_person_under_the_smallest_key() -> None:
+    assert people("bax", npi("ehr", "b", "1"), npi("hr", "a", "1")) == {"a": "a", "b": "a", "x": "x"}
+
+
+def test_matched_on_names_the_identifier_that_joined() -> None:
+    found = match_records(
+        "abcdx", [npi("ehr", "a", "1"), npi("hr", "b", "1"), email("ehr", "c", "e"), email("hr", "d", "e")]
+    )
+    assert [found[key].matched_on.value for key in "abcdx"] == ["npi", "npi", "email", "email", "none"]
+
+
+def test_an_identifier_nobody_shares_matches_nobody() -> None:
+    found = match_records("a", [npi("ehr", "a", "1"), email("ehr", "a", "e")])
+    assert (found["a"].person_key, found["a"].matched_on.value) == ("a", "none")
+
+
+def test_records_are_connected_through_others_whatever_their_order() -> None:
+    known = [npi("ehr", "c", "1"), npi("hr", "b", "1"), email("hr", "b", "e"), email("rota", "a", "e")]
+    expected = {"a": "a", "b": "a", "c": "a"}
+    for order in itertools.permutations(known):
+        assert people("abc", *order) == expected
+
+
+def test_an_address_shared_within_one_source_is_a_team_and_joins_nobody() -> None:
+    found = people("abc", email("ehr", "a", "desk"), email("ehr", "b", "desk"), email("hr", "c", "desk"))
+    assert found == {"a": "a", "b": "b", "c": "c"}
+
+
+def test_an_address_does_not_join_two_different_npis() -> None:
+    found = people("ab", npi("ehr", "a", "1"), npi("hr", "b", "2"), email("ehr", "a", "e"), email("hr", "b", "e"))
+    assert found == {"a": "a", "b": "b"}
+
+
+def test_two_records_of_one_source_with_one_npi_are_one_person() -> None:
+    assert people("ab", npi("ehr", "a", "1"), npi("ehr", "b", "1")) == {"a": "a", "b": "a"}
+
+
+def test_every_clinician_key_in_any_table_has_one_row(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.create_schemas()
+    with warehouse.connect() as connection:
+        connection.raw.execute(
+            "INSERT INTO canonical.clinician_identifier VALUES ('ehr', md5('a'), 'npi', md5('1')),"
+            " ('hr', md5('b'), 'npi', md5('1'))"
+        )
+        connection.raw.execute(
+            "INSERT INTO canonical.episode (source, episode_key, client_key, opened_on, status, primary_clinician_key)"
+            " VALUES ('ehr', md5('e'), md5('p'), DATE '2026-01-01', 'active', md5('z')),"
+            " ('ehr', md5('f'), md5('p'), DATE '2026-01-01', 'active', NULL)"
+        )
+        assert match_clinicians(connection) == 3
+        assert match_clinicians(connection) == 3
+        found = connection.raw.execute(
+            "SELECT clinician_key = person_key, matched_on, source FROM canonical.person_match ORDER BY ALL"
+        ).fetchall()
+    assert found == [(False, "npi", "derived"), (True, "none", "derived"), (True, "npi", "derived")]
