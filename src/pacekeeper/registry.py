@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pacekeeper.settings import Settings, SourceSettings
 
 GROUP = "pacekeeper.connectors"
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, order=True)
@@ -41,11 +43,13 @@ class ConnectorEntry:
 def available() -> list[ConnectorEntry]:
     """Every registered connector, sorted by name; names registered twice appear twice. Imports nothing."""
     found: dict[str, list[ConnectorEntry]] = {}
-    for distribution in metadata.distributions():
+    for position, distribution in enumerate(metadata.distributions()):
         name, version = _identity(distribution)
-        # The first on the path is the one that is imported; an older copy behind it does not count.
-        if name not in found:
-            found[name] = _entries(distribution, name, version)
+        # The first on the path is the one that is imported; an older copy behind it does not count. Distributions so
+        # damaged that they have no name are no copies of each other.
+        copies = f"{_UNKNOWN} {position}" if name == _UNKNOWN else re.sub(r"[-_.]+", "-", name).lower()
+        if copies not in found:
+            found[copies] = _entries(distribution, name, version)
     return sorted(entry for entries in found.values() for entry in entries)
 
 
@@ -78,9 +82,9 @@ def build_source(
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     try:
-        return distribution.name or "unknown", distribution.version or "unknown"
+        return distribution.name or _UNKNOWN, distribution.version or _UNKNOWN
     except Exception:  # noqa: BLE001  a damaged distribution is still listed; metadata raises whatever it likes
-        return "unknown", "unknown"
+        return _UNKNOWN, _UNKNOWN
 
 
 def _entries(distribution: metadata.Distribution, name: str, version: str) -> list[ConnectorEntry]:

@@ -77,8 +77,6 @@ def judged_weeks(practice: Practice, as_of: datetime) -> dict[str, list[Week]]:
     appointments = by_person(practice.appointments)
     data_begins = min((a.start for a in practice.appointments if a.status != "entered_in_error"), default=None)
     spine: dict[str, list[Week]] = {}
-    if data_begins is None:
-        return spine
     for person in sorted(practice.people):
         zone = practice.zone_of(person)
         contracts = employments.get(person, [])
@@ -91,7 +89,9 @@ def judged_weeks(practice: Practice, as_of: datetime) -> dict[str, list[Week]]:
         if contracts and len(ends) == len(contracts):
             last_worked = max(ends)
         weeks = []
-        monday = max(monday_of(min(firsts)), monday_of(local_day(data_begins, zone)))
+        monday = monday_of(min(firsts))
+        if data_begins is not None:
+            monday = max(monday, monday_of(local_day(data_begins, zone)))
         while Week(monday, zone).ends_at <= as_of and (last_worked is None or monday <= last_worked):
             weeks.append(Week(monday, zone))
             monday += timedelta(days=7)

@@ -103,6 +103,10 @@ class Corpus:
             **subject,
         )
 
+    def open_data(self) -> None:
+        """An appointment that counts for nothing, in week 0: judged weeks begin where the data begins."""
+        self.seat(0, "cancelled", client="of the first day")
+
     def work(self, week: int, hours: float) -> None:
         """Direct hours in a row from the first midnight of the week on, in sessions of at most 8 hours."""
         hour = 0.0
@@ -192,6 +196,7 @@ def test_overlapping_and_double_documented_sessions_count_once() -> None:
 
 def test_group_counts_once_for_each_clinician_and_once_per_client() -> None:
     corpus = Corpus()
+    corpus.open_data()
     corpus.resources["Practitioner"].append(corpus.practitioner("p2", "2"))
     parent = corpus.meet(0, 90, hour=9, session_type="group", who=("p1", "p2"))
     for client in ("a", "b", "c"):
@@ -413,6 +418,7 @@ def test_spine_ends_with_employment_and_has_no_utilization_before_it() -> None:
 
 def test_caseload_is_entrusted_clients_seen_in_60_days_or_booked_ahead() -> None:
     corpus = Corpus()
+    corpus.open_data()
     for client in ("seen", "long ago", "booked", "too late", "cancelled then", "cancelled later", "idle"):
         corpus.entrust(client)
     corpus.entrust("closed", end="2026-01-10")
@@ -442,6 +448,7 @@ def test_caseload_is_entrusted_clients_seen_in_60_days_or_booked_ahead() -> None
 )
 def test_caseload_limits(fte: str, clients: int, state: str) -> None:
     corpus = Corpus(fte=fte)
+    corpus.open_data()
     for n in range(clients):
         corpus.entrust(f"c{n}")
         corpus.seat(3, "booked", client=f"c{n}")

@@ -197,6 +197,16 @@ def test_our_own_texts_cross_whole() -> None:
     assert BearerToken.__module__ == "pacekeeper.http_auth"
 
 
+def test_a_note_that_a_plugin_adds_to_our_error_does_not_cross() -> None:
+    run = plugin(
+        "from pacekeeper.http import BearerToken\nfrom pydantic import SecretStr\n"
+        "def run(name):\n"
+        "    try:\n        BearerToken(SecretStr(''))\n"
+        "    except Exception as problem:\n        problem.add_note(name)\n        raise\n"
+    )
+    assert "bearer token" in str(crossing(run, CANARY))
+
+
 def test_nothing_happens_to_what_does_not_fail() -> None:
     with plugin_border("ehr", "acme"):
         value = 1

@@ -212,11 +212,16 @@ def test_an_entry_point_to_a_module_that_is_not_there_is_refused(site: Site) -> 
 def test_one_broken_plugin_leaves_the_others_alone(site: Site) -> None:
     site.install("raise RuntimeError", name="bad", distribution="bad-plugin", module="bad_plugin")
     site.install()
-    damaged = site.folder / "damaged-1.dist-info"
-    damaged.mkdir()
-    (damaged / "entry_points.txt").write_text("[pacekeeper.connectors]\nthis line has no equals sign\n")
-    (site.folder / "empty-1.dist-info").mkdir()
-    assert {"acme", "bad"} <= {entry.name for entry in registry.available()}
+    broken_files = {
+        "no_equals_sign": b"[pacekeeper.connectors]\nno equals sign\n",
+        "no_text": b"[pacekeeper.connectors]\nx = \xff\n",
+        "no_metadata": b"[pacekeeper.connectors]\nnameless = nowhere:Nothing\n",
+        "empty": b"",
+    }
+    for name, entry_points in broken_files.items():
+        (site.folder / f"{name}-1.dist-info").mkdir()
+        (site.folder / f"{name}-1.dist-info" / "entry_points.txt").write_bytes(entry_points)
+    assert {"acme", "bad", "nameless"} <= {entry.name for entry in registry.available()}
     refusal("bad")
     assert registry.load("acme").name == "acme"
     assert build() is not None

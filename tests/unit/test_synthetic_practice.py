@@ -156,13 +156,17 @@ class Count:
         return found
 
     def _expected(self, npi: str, last: date) -> set[str]:
-        found = set()
+        return {client for client, created, start in self.held[npi] if created <= last.isoformat() < start}
+
+    @cached_property
+    def held(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Client, day of booking and day of every appointment that was not called off, by clinician."""
+        found: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         for appointment in self.practice.resources["Appointment"]:
             client, clinician = (p["actor"]["reference"] for p in appointment["participant"][:2])
-            booked = appointment.get("created", "0")[:10] <= last.isoformat() < appointment["start"][:10]
-            open_status = appointment["status"] in {"booked", "fulfilled", "noshow"}
-            if booked and open_status and self.npi[clinician.split("/")[1]] == npi:
-                found.add(client)
+            if appointment["status"] in {"booked", "fulfilled", "noshow"}:
+                days = appointment.get("created", "0")[:10], appointment["start"][:10]
+                found[self.npi[clinician.split("/")[1]]].append((client, *days))
         return found
 
 

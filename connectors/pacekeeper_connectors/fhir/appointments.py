@@ -27,6 +27,7 @@ def appointment(raw: RawTables) -> Table:
         appointment_key=t.id,
         episode_key=t.episode,
         client_key=t.seat_client,
+        group_key=_group_key(raw, t),
         clinician_key=t.seat_clinician,
         location_key=t.seat_location,
         start_at=t.start_at,
@@ -93,6 +94,12 @@ def appointment_event(raw: RawTables) -> Table:
             (change.isnull(), "no_tracked_change"),
         ),
     )
+
+
+def _group_key(raw: RawTables, t: Table) -> Value:
+    """What the seats of one group occurrence share: clinician and start. Null: the service is no group."""
+    occurrence = t.seat_clinician + "#group-" + t.start_at.epoch_seconds().cast("int64").cast("string")
+    return (raw.value_map("session_type", t.service_type) == "group").ifelse(occurrence, null("string"))
 
 
 def _with_participants(raw: RawTables, table: Table) -> Table:

@@ -14,7 +14,7 @@ from typing import Literal
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from pacekeeper.errors import ConfigError
+from pacekeeper.errors import ConfigError, DataError
 from pacekeeper_connectors.tabular.mapping_file import ColumnSpec, StreamSpec
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -51,16 +51,27 @@ def read_table_file(path: Path, spec: StreamSpec) -> TableFile | None:
         return "skip"
 
     names = [f"c{position}" for position in range(len(headers))]
-    table = arrow_csv.read_csv(
-        io.BytesIO(text.encode()),
-        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False),
-        parse_options=arrow_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep_apart
-        ),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-        ),
-    )
+    content = text.encode()
+    try:
+        table = arrow_csv.read_csv(
+            io.BytesIO(content),
+            # In one block, so that no row is longer than a block.
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, skip_rows_after_names=1, use_threads=False, block_size=len(content) + 1
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep_apart
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowException as error:
+        # The engine's own text quotes rows.
+        raise DataError(
+            f"file {path.name} cannot be read as CSV ({type(error).__name__}): is `delimiter` {delimiter!r} right, and "
+            "is every quote closed?"
+        ) from None
     chosen = {name: table[f"c{place}"] for name, place in places.items()}
     return TableFile(pa.table(chosen) if chosen else table.select([]), tuple(ragged))
 

@@ -43,8 +43,9 @@ class RestReader:
         """
         kind = stream.resource_type or ""
         asked = dict(parameters)
-        if since is not None and self._can_filter(kind):
+        if since is not None:
             asked["_lastUpdated"] = "ge" + since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        asked = {name: value for name, value in asked.items() if self._can_search(kind, name)}
         if self.page_size is not None:
             asked["_count"] = str(self.page_size)
         for number, bundle in enumerate(self._bundles(kind, asked)):
@@ -84,13 +85,19 @@ class RestReader:
                 )
         return answer
 
-    def _can_filter(self, kind: str) -> bool:
-        """Whether the server says it can search this type by `_lastUpdated`; one that lists nothing is taken to."""
+    def _can_search(self, kind: str, parameter: str) -> bool:
+        """Whether the server says it can search a type by a parameter; one that lists none is taken to.
+
+        Without it everything is read: a server that ignores a parameter, or answers nothing to it, would be worse.
+        """
         if self._capability is None:
-            statement = self.http.get_json("metadata")
+            try:
+                statement = self.http.get_json("metadata")
+            except (DataError, FatalError):  # a server without a statement says nothing about its parameters
+                statement = None
             self._capability = _search_parameters(statement if isinstance(statement, Mapping) else {})
         named = self._capability.get(kind, frozenset())
-        return not named or "_lastUpdated" in named
+        return not named or parameter in named
 
 
 def outcome_text(outcome: Mapping[str, Any]) -> str:

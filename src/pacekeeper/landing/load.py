@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
-from pacekeeper.errors import FatalError
-from pacekeeper.landing.paths import sql_name
-from pacekeeper.landing.spool import Manifest, parts
+from pacekeeper.errors import ConfigError, FatalError
+from pacekeeper.landing.dlt_load import load_versions
+from pacekeeper.landing.paths import sql_literal, sql_name
+from pacekeeper.landing.spool import Manifest, StreamManifest, parts
 from pacekeeper.landing.versions import NewVersions, VersionFinder, all_columns, parents_first, schema_of
 from pacekeeper.ops import OpsDatabase, StreamReason, StreamRun, StreamState
 
 if TYPE_CHECKING:
     from pacekeeper.stream import Stream
 
-#: What keeps dlt quiet and self-contained: no telemetry, staging emptied, nothing restored that we track ourselves.
-_DLT_ENVIRONMENT = {
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "RUNTIME__LOG_LEVEL": "CRITICAL",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
-    "RESTORE_FROM_DESTINATION": "false",
-}
+#: Beside a source's raw tables: the id of the secret its keys were made under. No stream can have this name.
+_KEY_TABLE = "_hash_key"
+_SPELLED_OUT = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 
 def load_source(
@@ -43,124 +38,130 @@ def load_source(
 ) -> list[StreamRun]:
     """Land one source's complete read, move its stream state, return its landing ledger.
 
-    Safe to repeat after a kill at any moment: versions are merged on their identity, and the stream state moves last.
-    Raises FatalError when dlt cannot load.
+    Safe to repeat after a kill at any moment: only what the raw tables lack is written, and the stream state moves
+    last. Raises FatalError when the load fails or a declared column changed its type, ConfigError when the keys were
+    made under another secret than those that have landed; the warehouse is then as it was.
     """
     source = manifest.source
-    found: dict[str, NewVersions] = {}
-    with warehouse.connect() as connection:
-        connection.create_schemas()
-        finder = VersionFinder(connection, source=source, folder=folder, batch_id=run_id, as_of=as_of)
-        for stream in parents_first(streams):
-            found[stream.name] = finder.find(stream, manifest.streams[stream.name])
-    faultpoint("load.found")
-    new = {name: versions for name, versions in found.items() if versions.rows.num_rows}
-    if new:
-        _run_dlt(warehouse, source, new, work_dir=work_dir / source)
+    work_dir = work_dir / source
+    shutil.rmtree(work_dir, ignore_errors=True)
+    try:
+        found = _find(warehouse, folder, manifest, streams, run_id=run_id, as_of=as_of, into=work_dir / "new")
+        faultpoint("load.found")
+        new = {name: versions for name, versions in found.items() if versions.file is not None}
+        if new:
+            load_versions(
+                new, source=source, database=warehouse.path, dataset=schema_of(source), work_dir=work_dir / "dlt"
+            )
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
     faultpoint("load.committed")
     with warehouse.connect() as connection, connection.transaction():
+        # dlt keeps the batch it merged last; it counts as client data and nobody reads it.
+        connection.raw.execute(f"DROP SCHEMA IF EXISTS {sql_name(schema_of(source) + '_staging')} CASCADE")
         for stream in streams:
-            _create_current_view(connection, source, stream)
-            _quarantine(connection, source, stream, folder, run_id=run_id)
-    ledger = [_ledger_row(run_id, source, name, manifest, found[name]) for name in (s.name for s in streams)]
-    reasons = [row for name in found for row in _reasons(run_id, source, name, manifest)]
-    before = {state.stream: state.watermark for state in ops.rows(StreamState, source=source)}
-    states = [
-        StreamState(
-            source=source,
-            stream=stream.name,
-            watermark=_watermark(stream, manifest, folder, warehouse, before.get(stream.name)),
-            complete_through=as_of,
-        )
-        for stream in streams
-    ]
-    ops.add([*ledger, *reasons, *states])
+            _complete_table(connection, source, stream)
+            _quarantine(connection, source, stream, folder, manifest.streams[stream.name], run_id=run_id)
+    ledger = [_ledger_row(run_id, source, stream.name, manifest, found[stream.name]) for stream in streams]
+    reasons = [row for name in found for row in _reasons(run_id, source, name, manifest.streams[name])]
+    ops.add([*ledger, *reasons, *_states(ops, manifest, streams, found, as_of=as_of)])
     return ledger
 
 
-def _run_dlt(warehouse: Warehouse, source: str, new: Mapping[str, NewVersions], *, work_dir: Path) -> None:
-    shutil.rmtree(work_dir, ignore_errors=True)
-    with _environment({**_DLT_ENVIRONMENT, "DLT_DATA_DIR": str(work_dir)}):
-        import dlt
-        from dlt.common.exceptions import DltException
-        from dlt.pipeline.exceptions import PipelineStepFailed
+def _find(
+    warehouse: Warehouse,
+    folder: Path,
+    manifest: Manifest,
+    streams: Sequence[Stream],
+    *,
+    run_id: str,
+    as_of: datetime,
+    into: Path,
+) -> dict[str, NewVersions]:
+    source = manifest.source
+    with warehouse.connect() as connection:
+        connection.create_schemas()
+        _check_key(connection, source, manifest.key_id)
+        finder = VersionFinder(connection, source=source, folder=folder, into=into, batch_id=run_id, as_of=as_of)
+        found = {}
+        for stream in parents_first(streams):
+            _check_types(connection, source, stream)
+            found[stream.name] = finder.find(stream, manifest.streams[stream.name])
+    return found
 
-        pipeline = dlt.pipeline(
-            f"pacekeeper_{source}",
-            pipelines_dir=str(work_dir),
-            destination=dlt.destinations.duckdb(str(warehouse.path)),
-            dataset_name=schema_of(source),
+
+def _check_key(connection: Connection, source: str, key_id: str) -> None:
+    """Raise ConfigError where the raw tables hold keys made under another secret; remember the id otherwise."""
+    table = f"{schema_of(source)}.{_KEY_TABLE}"
+    connection.raw.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_of(source)}")
+    connection.raw.execute(f"CREATE TABLE IF NOT EXISTS {table} (key_id VARCHAR)")
+    row = connection.raw.execute(f"SELECT key_id FROM {table}").fetchone()
+    if row is None:
+        connection.raw.execute(f"INSERT INTO {table} VALUES (?)", [key_id])
+    elif row[0] != key_id:
+        raise ConfigError(
+            f"source {source}: the warehouse's keys were made under hash secret {row[0]}, this run has {key_id}; "
+            "no record would be recognised. Restore the hash secret that belongs to this warehouse"
         )
-        try:
-            pipeline.extract(_dlt_resources(new), loader_file_format="parquet")
-            faultpoint("load.extracted")
-            pipeline.normalize()
-            faultpoint("load.normalized")
-            pipeline.load().raise_on_failed_jobs()
-        except (PipelineStepFailed, DltException) as error:
-            # dlt's own text quotes values and SQL.
-            cause = error.__cause__ or error
-            raise FatalError(
-                f"source {source}: loading into {schema_of(source)} failed ({type(cause).__name__}). If a declared "
-                "column changed its type, rename it; otherwise run again"
-            ) from None
-        finally:
-            shutil.rmtree(work_dir, ignore_errors=True)
 
 
-def _dlt_resources(new: Mapping[str, NewVersions]) -> list[Any]:
-    import dlt
-
-    return [
-        dlt.resource(
-            [versions.rows],
-            name=name,
-            primary_key="version_id",
-            write_disposition={"disposition": "merge", "strategy": "insert-only"},
-            schema_contract={"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
-        )
-        for name, versions in new.items()
-    ]
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set the environment variables that dlt reads its options from, for the block only."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _create_current_view(connection: Connection, source: str, stream: Stream) -> None:
-    schema = schema_of(source)
-    if not connection.has_table(schema, stream.name):
-        return
-    existing = {str(row[0]) for row in connection.raw.execute(f"DESCRIBE {schema}.{sql_name(stream.name)}").fetchall()}
+def _check_types(connection: Connection, source: str, stream: Stream) -> None:
+    """Raise FatalError where a declared column has another type than the one that has landed."""
+    landed = _landed_types(connection, source, stream)
     for name, kind in all_columns(stream).items():
-        if name not in existing:  # dlt leaves out a column that has held nothing yet
-            connection.raw.execute(f"ALTER TABLE {schema}.{sql_name(stream.name)} ADD COLUMN {sql_name(name)} {kind}")
+        wanted = _SPELLED_OUT.get(kind, kind)
+        if landed.get(name, wanted) != wanted:
+            raise FatalError(
+                f"source {source}, stream {stream.name}: column {name} is declared as {wanted}, but what has landed is "
+                f"{landed[name]}. Types of landed columns are frozen: give the column another name"
+            )
+
+
+def _landed_types(connection: Connection, source: str, stream: Stream) -> dict[str, str]:
+    if not connection.has_table(schema_of(source), stream.name):
+        return {}
+    described = connection.raw.execute(f"DESCRIBE {schema_of(source)}.{sql_name(stream.name)}").fetchall()
+    return {str(row[0]): str(row[1]) for row in described}
+
+
+def _complete_table(connection: Connection, source: str, stream: Stream) -> None:
+    """Make what no row has made yet: the table, columns that have held nothing, and the view of current versions."""
+    table = f"{schema_of(source)}.{sql_name(stream.name)}"
+    columns = all_columns(stream)
+    landed = _landed_types(connection, source, stream)
+    if not landed:
+        connection.raw.execute(f"CREATE TABLE {table} ({', '.join(f'{sql_name(n)} {t}' for n, t in columns.items())})")
+    else:
+        for name in columns.keys() - landed.keys():
+            connection.raw.execute(f"ALTER TABLE {table} ADD COLUMN {sql_name(name)} {columns[name]}")
+    # Named columns, because a view of * breaks when the next load adds one and dies before this line.
     connection.raw.execute(
-        f"CREATE OR REPLACE VIEW {schema}.{sql_name(stream.name + '__current')} AS SELECT * FROM "
-        f"{schema}.{sql_name(stream.name)} "
+        f"CREATE OR REPLACE VIEW {schema_of(source)}.{sql_name(stream.name + '__current')} AS "
+        f"SELECT {', '.join(sql_name(name) for name in columns)} FROM {table} "
         "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY version_no DESC) = 1 AND NOT is_deleted"
     )
 
 
-def _quarantine(connection: Connection, source: str, stream: Stream, folder: Path, *, run_id: str) -> None:
-    """Rejected rows of this read take the place of those of the last one, key and reason only."""
+def _quarantine(
+    connection: Connection, source: str, stream: Stream, folder: Path, manifest: StreamManifest, *, run_id: str
+) -> None:
+    """Bring the list of rejected rows up to date; it holds keys and reasons only.
+
+    A rejected record stays listed until it is read again: an incremental read says nothing about the others. What has
+    no key is listed until the next read.
+    """
     table = f"quarantine.{sql_name(f'raw_{source}_{stream.name}')}"
     connection.raw.execute(
         f"CREATE TABLE IF NOT EXISTS {table} "
         "(row_key VARCHAR, column_name VARCHAR, reason VARCHAR, locator VARCHAR, batch_id VARCHAR)"
     )
-    connection.raw.execute(f"DELETE FROM {table}")
+    if manifest.was_full:
+        connection.raw.execute(f"DELETE FROM {table}")
+    else:
+        files = [file for kind in ("rows", "rejected", "deleted") for file in parts(folder, stream.name, kind)]
+        read = " UNION ALL ".join(f"SELECT row_key FROM read_parquet({sql_literal(file)})" for file in files)
+        again = f" OR row_key IN ({read})" if files else ""
+        connection.raw.execute(f"DELETE FROM {table} WHERE row_key IS NULL{again}")
     for file in parts(folder, stream.name, "rejected"):
         connection.raw.execute(
             f"INSERT INTO {table} SELECT row_key, column_name, reason, locator, ? FROM read_parquet(?)", [run_id, file]
@@ -190,13 +191,16 @@ def _ledger_row(run_id: str, source: str, stream: str, manifest: Manifest, found
     return row
 
 
-def _reasons(run_id: str, source: str, stream: str, manifest: Manifest) -> list[StreamReason]:
-    counts = manifest.streams[stream]
+def _reasons(run_id: str, source: str, stream: str, counts: StreamManifest) -> list[StreamReason]:
     rejected: dict[str, int] = {}
     for column, reason, rows in counts.rejected:
         label = f"{column}: {reason}" if column else reason
         rejected[label] = rejected.get(label, 0) + rows
-    kinds = {"rejected": rejected, "out_of_scope": counts.out_of_scope, "undeclared": counts.undeclared}
+    kinds: Mapping[str, Mapping[str, int]] = {
+        "rejected": rejected,
+        "out_of_scope": counts.out_of_scope,
+        "undeclared": counts.undeclared,
+    }
     return [
         StreamReason(run_id=run_id, source=source, stream=stream, kind=kind, reason=reason, rows=rows)
         for kind, found in kinds.items()
@@ -204,20 +208,38 @@ def _reasons(run_id: str, source: str, stream: str, manifest: Manifest) -> list[
     ]
 
 
+def _states(
+    ops: OpsDatabase,
+    manifest: Manifest,
+    streams: Sequence[Stream],
+    found: Mapping[str, NewVersions],
+    *,
+    as_of: datetime,
+) -> list[StreamState]:
+    before = {state.stream: state.watermark for state in ops.rows(StreamState, source=manifest.source)}
+    return [
+        StreamState(
+            source=manifest.source,
+            stream=stream.name,
+            watermark=_watermark(
+                stream, manifest.streams[stream.name], found[stream.name], before.get(stream.name), as_of=as_of
+            ),
+            complete_through=as_of,
+        )
+        for stream in streams
+    ]
+
+
 def _watermark(
-    stream: Stream, manifest: Manifest, folder: Path, warehouse: Warehouse, before: datetime | None
+    stream: Stream, manifest: StreamManifest, found: NewVersions, before: datetime | None, *, as_of: datetime
 ) -> datetime | None:
-    """Where the next read of this stream starts: the server's own time, else the latest cursor seen."""
+    """Where the next read of this stream starts: the server's own time, else the latest cursor seen.
+
+    Never after as_of: a record stamped in the future must not hide those that come before it.
+    """
     if stream.cursor is None or stream.child_of is not None:
         return None
-    told = manifest.streams[stream.name].watermark
-    if told is not None:
-        return datetime.fromisoformat(told)
-    files = parts(folder, stream.name, "rows")
-    if not files:
-        return before
-    with warehouse.connect() as connection:
-        row = connection.raw.execute(f"SELECT max({sql_name(stream.cursor)}) FROM read_parquet(?)", [files]).fetchone()
-    latest = row[0] if row else None
-    seen = latest.astimezone(UTC) if isinstance(latest, datetime) else None
-    return max((moment for moment in (seen, before) if moment is not None), default=None)
+    if manifest.watermark is not None:
+        return min(datetime.fromisoformat(manifest.watermark), as_of)
+    seen = max((moment for moment in (found.latest, before) if moment is not None), default=None)
+    return None if seen is None else min(seen, as_of)

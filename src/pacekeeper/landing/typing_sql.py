@@ -57,11 +57,13 @@ def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:
             minutes = f"(left({text}, 2)::INTEGER * 60 + substr({text}, 4, 2)::INTEGER)::SMALLINT"
             return Typed(f"CASE WHEN regexp_full_match({text}, '{clock}') THEN {minutes} END", "'not_a_time'")
         case c.Integer():
+            # Casting 3.5 to a whole number rounds it; only digits may take the fast way.
             number = f"TRY_CAST({text} AS DECIMAL(38,18))"
-            value = f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS BIGINT) END"
-            return Typed(value, f"CASE WHEN {number} IS NULL THEN 'not_a_number' ELSE 'not_an_integer' END")
+            slow = f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS BIGINT) END"
+            value = f"CASE WHEN regexp_full_match({text}, '[+-]?\\d+') THEN TRY_CAST({text} AS BIGINT) ELSE {slow} END"
+            return Typed(value, f"CASE WHEN TRY_CAST({text} AS DOUBLE) IS NULL THEN 'not_a_number' ELSE 'not_an_integer' END")
         case c.Decimal():
-            return Typed(f"TRY_CAST(TRY_CAST({text} AS DECIMAL(38,18)) AS DECIMAL(18,4))", "'not_a_number'")
+            return Typed(f"TRY_CAST({text} AS DECIMAL(18,4))", "'not_a_number'")
         case c.Boolean():
             value = (
                 f"CASE WHEN lower({text}) IN ('true', '1', 'yes', 'y') THEN true "

@@ -1,22 +1,21 @@
 """Which rows of a read are new versions. Raw tables are append-only: an edit is a version, a deletion a tombstone.
 
-Every function works on an open warehouse connection and leaves the warehouse as it is; what is new comes back as Arrow.
+Every function works on an open warehouse connection and leaves the warehouse as it is; what is new goes to a Parquet
+file per stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-
-import pyarrow as pa
 
 from pacekeeper.columns import Key
 from pacekeeper.engine.duckdb import Connection
-from pacekeeper.landing.boundary import raw_columns
-from pacekeeper.landing.paths import sql_name
+from pacekeeper.landing.paths import sql_literal, sql_name
 from pacekeeper.landing.spool import StreamManifest, parts
+from pacekeeper.landing.stream_sql import raw_columns
 from pacekeeper.stream import Stream
 
 #: SQL types of the columns landing adds to the declared ones.
@@ -29,18 +28,30 @@ VERSION_COLUMNS: Mapping[str, str] = {
     "observed_at": "TIMESTAMPTZ",
     "batch_id": "VARCHAR",
 }
+_IDENTITY = ("row_key", "parent_key")
 
 
 @dataclass(frozen=True)
 class NewVersions:
-    """The new versions of one stream, and the ledger's counts. rows holds versions and tombstones."""
+    """The new versions of one stream, and the ledger's counts.
 
-    rows: pa.Table
+    file: versions and tombstones; null when there are none. is_first: the raw table holds nothing yet.
+    latest: the latest value of the stream's cursor in this read.
+    """
+
+    file: Path | None
+    is_first: bool
     inserted: int
     updated: int
     unchanged: int
     duplicate: int
     tombstones: int
+    latest: datetime | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many versions and tombstones the file holds."""
+        return self.inserted + self.updated + self.tombstones
 
 
 def schema_of(source: str) -> str:
@@ -54,129 +65,192 @@ def all_columns(stream: Stream) -> dict[str, str]:
 
 
 class VersionFinder:
-    """Compares one source's spool with its raw tables, parents before children."""
+    """Compares one source's spool with its raw tables, parents before children. One finder per connection.
 
-    def __init__(self, connection: Connection, *, source: str, folder: Path, batch_id: str, as_of: datetime) -> None:
+    For each stream it leaves temp tables that the stream's children need: `batch_<stream>` (the keys of this read, one
+    row each), `current_<stream>` (the newest version of every key that this read can touch), `gone_<stream>` (keys of
+    current records that this read shows to be deleted).
+    """
+
+    def __init__(
+        self, connection: Connection, *, source: str, folder: Path, into: Path, batch_id: str, as_of: datetime
+    ) -> None:
         self._con = connection
+        self._raw = connection.raw
         self._source = source
         self._folder = folder
+        self._into = into
         self._batch_id = batch_id
         self._as_of = as_of
+        self._with_duplicates: set[str] = set()
 
     def find(self, stream: Stream, manifest: StreamManifest) -> NewVersions:
-        """New versions of one stream. Leaves temp tables that its child streams need."""
-        raw = self._con.raw
-        batch, current, gone = (sql_name(f"{kind}_{stream.name}") for kind in ("batch", "current", "gone"))
-        duplicate = self._load_batch(stream, batch)
-        self._load_current(stream, current)
-        self._find_gone(stream, manifest, batch=batch, current=current, gone=gone)
-        names = list(raw_columns(stream))
-        carried = ", ".join(f"b.{sql_name(n)}" for n in names)
-        empty = ", ".join(
-            f"c.{sql_name(n)}" if n in {"row_key", "parent_key"} else f"NULL::{t}"
-            for n, t in raw_columns(stream).items()
-        )
-        version = "md5(c2.row_key || chr(31) || coalesce(c2.predecessor_id, '') || chr(31) || c2.content_hash)"
-        rows = raw.execute(
-            f"WITH changed AS (SELECT {carried}, c.version_id AS predecessor_id, "
-            "coalesce(c.version_no, 0) + 1 AS version_no, b.content_hash, false AS is_deleted "
+        """New versions of one stream."""
+        is_first = not self._has_rows(stream)
+        duplicate = self._load_batch(stream)
+        self._load_current(stream, manifest)
+        self._find_gone(stream, manifest)
+        batch, current, changed = (_table(kind, stream) for kind in ("batch", "current", "changed"))
+        self._raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE {changed} AS SELECT b.row_key, b._seq, b.content_hash, "
+            "c.version_id AS predecessor_id, coalesce(c.version_no, 0) + 1 AS version_no, "
+            "c.row_key IS NULL OR c.is_deleted AS is_new "
             f"FROM {batch} b LEFT JOIN {current} c ON c.row_key = b.row_key "
-            "WHERE c.row_key IS NULL OR c.is_deleted OR c.content_hash <> b.content_hash "
-            f"UNION ALL SELECT {empty}, c.version_id, c.version_no + 1, 'deleted', true "
-            f"FROM {current} c JOIN {gone} g ON g.row_key = c.row_key) "
-            f"SELECT {', '.join('c2.' + sql_name(n) for n in names)}, {version} AS version_id, c2.predecessor_id, "
-            "c2.version_no, c2.content_hash, c2.is_deleted, $1::TIMESTAMPTZ AS observed_at, $2 AS batch_id "
-            "FROM changed c2",
-            [self._as_of, self._batch_id],
-        ).to_arrow_table()
-        inserted, updated = self._new_counts(batch, current)
+            "WHERE c.row_key IS NULL OR c.is_deleted OR c.content_hash <> b.content_hash"
+        )
+        inserted = self._con.count(f"SELECT count(*) FROM {changed} WHERE is_new")
+        updated = self._con.count(f"SELECT count(*) FROM {changed} WHERE NOT is_new")
+        tombstones = self._con.count(f"SELECT count(*) FROM {_table('gone', stream)}")
+        found = inserted + updated + tombstones
         return NewVersions(
-            rows=rows,
+            file=self._write(stream) if found else None,
+            is_first=is_first,
             inserted=inserted,
             updated=updated,
             unchanged=self._con.count(f"SELECT count(*) FROM {batch}") - inserted - updated,
             duplicate=duplicate,
-            tombstones=self._con.count(f"SELECT count(*) FROM {gone}"),
+            tombstones=tombstones,
+            latest=self._latest(stream),
         )
 
-    def _load_batch(self, stream: Stream, batch: str) -> int:
-        """Fill the batch table with one row per key, the last one read; returns how many rows that left out."""
-        raw = self._con.raw
+    def _has_rows(self, stream: Stream) -> bool:
+        if not self._con.has_table(schema_of(self._source), stream.name):
+            return False
+        return self._con.count(f"SELECT count(*) FROM (FROM {self._landed(stream)} LIMIT 1)") > 0
+
+    def _load_batch(self, stream: Stream) -> int:
+        """Fill `batch`, of several rows with one key the last one read; returns how many rows that left out."""
+        batch = _table("batch", stream)
+        has_parent = stream.child_of is not None
+        names = ["row_key", *(["parent_key"] if has_parent else []), "_seq"]
         files = parts(self._folder, stream.name, "rows")
-        content = [n for n, column in stream.columns.items() if n != stream.cursor and not isinstance(column, Key)]
-        content += [n for n in raw_columns(stream) if n not in stream.columns and n not in {"row_key", "parent_key"}]
-        # Names are hashed with the values and nulls are skipped: a column added later changes no old hash.
-        cells = ", ".join(f"'{n}=' || {sql_name(n)}::VARCHAR" for n in content) or "''"
-        hashed = f"md5(concat_ws(chr(31), {cells})) AS content_hash"
         if not files:
-            typed = ", ".join(f"NULL::{t} AS {sql_name(n)}" for n, t in raw_columns(stream).items())
-            raw.execute(f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {typed}, '' AS content_hash WHERE false")
+            empty = ", ".join(f"NULL::{'BIGINT' if n == '_seq' else 'VARCHAR'} AS {n}" for n in names)
+            self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {empty}, '' AS content_hash WHERE false")
             return 0
-        read = f"read_parquet({_listed(files)}, filename=true, file_row_number=true)"
-        total, distinct = raw.execute(f"SELECT count(*), count(DISTINCT row_key) FROM {read}").fetchone() or (0, 0)
-        last = (
-            ""
-            if total == distinct
-            else " QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY filename DESC, file_row_number DESC) = 1"
+        self._raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {', '.join(names)}, {_content_hash(stream)} "
+            f"AS content_hash FROM read_parquet({_listed(files)})"
         )
-        raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {batch} AS "
-            f"SELECT * EXCLUDE (filename, file_row_number), {hashed} FROM {read}{last}"
-        )
-        return int(total) - int(distinct)
-
-    def _load_current(self, stream: Stream, current: str) -> None:
-        names = ["row_key", *(["parent_key"] if stream.child_of else []), "version_id", "version_no", "content_hash"]
-        if self._con.has_table(schema_of(self._source), stream.name):
-            picked = ", ".join([*names, "is_deleted"])
-            self._con.raw.execute(
-                f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {picked} FROM {self._table(stream)} "
-                "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY version_no DESC) = 1"
+        total = self._con.count(f"SELECT count(*) FROM {batch}")
+        if has_parent:
+            if stream.child_of not in self._with_duplicates:
+                return 0
+            # Elements follow the one record that counts: of a parent read twice, only the last one's.
+            self._raw.execute(
+                f"DELETE FROM {batch} b WHERE NOT EXISTS (SELECT 1 FROM {_parent('batch', stream)} p "
+                "WHERE p.row_key = b.parent_key AND p._seq = b._seq)"
             )
         else:
-            typed = ", ".join(f"NULL::{all_columns(stream)[n]} AS {n}" for n in names)
-            self._con.raw.execute(
-                f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {typed}, false AS is_deleted WHERE false"
+            if total == self._con.count(f"SELECT count(DISTINCT row_key) FROM {batch}"):
+                return 0
+            self._raw.execute(
+                f"DELETE FROM {batch} b WHERE _seq < (SELECT max(_seq) FROM {batch} o WHERE o.row_key = b.row_key)"
             )
+        self._with_duplicates.add(stream.name)
+        return total - self._con.count(f"SELECT count(*) FROM {batch}")
 
-    def _find_gone(self, stream: Stream, manifest: StreamManifest, *, batch: str, current: str, gone: str) -> None:
-        """Current records that this read shows to be deleted."""
-        found: list[str] = []
-        if deleted := parts(self._folder, stream.name, "deleted"):
-            found.append(f"SELECT row_key FROM read_parquet({_listed(deleted)})")
-        rejected = parts(self._folder, stream.name, "rejected")
-        is_whole = manifest.was_full and manifest.read > 0 and not any(c == "" for c, _, _ in manifest.rejected)
-        if stream.child_of is None and stream.deletes == "key_diff" and is_whole:
-            # A rejected record exists; a read that found nothing, or an unreadable record, proves no absence.
-            spared = f" AND row_key NOT IN (SELECT row_key FROM read_parquet({_listed(rejected)}))" if rejected else ""
-            found.append(
-                f"SELECT row_key FROM {current} WHERE NOT is_deleted "
-                f"AND row_key NOT IN (SELECT row_key FROM {batch}){spared}"
-            )
+    def _load_current(self, stream: Stream, manifest: StreamManifest) -> None:
+        current = _table("current", stream)
+        names = ["row_key", *(["parent_key"] if stream.child_of else []), "version_id", "version_no", "content_hash"]
+        if not self._con.has_table(schema_of(self._source), stream.name):
+            typed = ", ".join(f"NULL::{all_columns(stream)[n]} AS {n}" for n in names)
+            self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {typed}, false AS is_deleted WHERE false")
+            return
+        touched = "true"
         if stream.child_of is not None:
-            parent_batch, parent_gone = (sql_name(f"{kind}_{stream.child_of}") for kind in ("batch", "gone"))
-            spared = f" AND row_key NOT IN (SELECT row_key FROM read_parquet({_listed(rejected)}))" if rejected else ""
-            found.append(
-                f"SELECT row_key FROM {current} WHERE (parent_key IN (SELECT row_key FROM {parent_batch}) "
-                f"AND row_key NOT IN (SELECT row_key FROM {batch}){spared}) "
-                f"OR parent_key IN (SELECT row_key FROM {parent_gone})"
+            touched = (
+                f"parent_key IN (SELECT row_key FROM {_parent('batch', stream)} "
+                f"UNION ALL SELECT row_key FROM {_parent('gone', stream)})"
             )
-        union = " UNION ".join(found) or "SELECT ''::VARCHAR AS row_key WHERE false"
-        self._con.raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {gone} AS SELECT DISTINCT f.row_key FROM ({union}) f "
-            f"JOIN {current} c ON c.row_key = f.row_key WHERE NOT c.is_deleted "
-            f"AND f.row_key NOT IN (SELECT row_key FROM {batch})"
+        elif not manifest.was_full:
+            touched = (
+                f"row_key IN (SELECT row_key FROM {_table('batch', stream)} "
+                f"UNION ALL {self._keys(stream, 'deleted')})"
+            )
+        self._raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {', '.join([*names, 'is_deleted'])} "
+            f"FROM {self._landed(stream)} WHERE {touched} "
+            "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY version_no DESC) = 1"
         )
 
-    def _new_counts(self, batch: str, current: str) -> tuple[int, int]:
-        row = self._con.raw.execute(
-            "SELECT count(*) FILTER (c.row_key IS NULL OR c.is_deleted), "
-            "count(*) FILTER (NOT c.is_deleted AND c.content_hash <> b.content_hash) "
-            f"FROM {batch} b LEFT JOIN {current} c ON c.row_key = b.row_key"
-        ).fetchone()
-        return (int(row[0]), int(row[1])) if row else (0, 0)
+    def _find_gone(self, stream: Stream, manifest: StreamManifest) -> None:
+        """Fill `gone`. A rejected record exists, so that it is not gone."""
+        found = f"row_key IN ({self._keys(stream, 'deleted')})"
+        spared = f"row_key NOT IN ({self._keys(stream, 'rejected')})"
+        if stream.child_of is not None:
+            found += (
+                f" OR parent_key IN (SELECT row_key FROM {_parent('gone', stream)}) "
+                f"OR (parent_key IN (SELECT row_key FROM {_parent('batch', stream)}) AND {spared})"
+            )
+        elif stream.deletes == "key_diff" and self._is_whole(stream, manifest):
+            found += f" OR {spared}"
+        self._raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_table('gone', stream)} AS SELECT row_key "
+            f"FROM {_table('current', stream)} WHERE NOT is_deleted "
+            f"AND row_key NOT IN (SELECT row_key FROM {_table('batch', stream)}) AND ({found})"
+        )
 
-    def _table(self, stream: Stream) -> str:
+    def _is_whole(self, stream: Stream, manifest: StreamManifest) -> bool:
+        """Whether what this read lacks does not exist.
+
+        A read that found nothing proves no absence, nor does one with records whose key could not be read.
+        """
+        has_nameless = any(column in {"", stream.key} for column, _, _ in manifest.rejected)
+        return manifest.was_full and manifest.read > 0 and not has_nameless
+
+    def _write(self, stream: Stream) -> Path:
+        """The versions and tombstones of one stream, as a Parquet file."""
+        file = self._into / f"{stream.name}.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        columns = raw_columns(stream)
+        selects = []
+        if files := parts(self._folder, stream.name, "rows"):
+            selects.append(
+                f"SELECT {', '.join(f'r.{sql_name(n)}' for n in columns)}, v.predecessor_id, v.version_no, "
+                f"v.content_hash, false AS is_deleted FROM read_parquet({_listed(files)}) r "
+                f"JOIN {_table('changed', stream)} v ON v.row_key = r.row_key AND v._seq = r._seq"
+            )
+        empty = ", ".join(f"c.{n}" if n in _IDENTITY else f"NULL::{t} AS {sql_name(n)}" for n, t in columns.items())
+        selects.append(
+            f"SELECT {empty}, c.version_id AS predecessor_id, c.version_no + 1 AS version_no, "
+            f"'deleted' AS content_hash, true AS is_deleted FROM {_table('current', stream)} c "
+            f"JOIN {_table('gone', stream)} g ON g.row_key = c.row_key"
+        )
+        values = {
+            **{name: sql_name(name) for name in columns},
+            "version_id": "md5(concat_ws(chr(31), row_key, coalesce(predecessor_id, ''), content_hash))",
+            "predecessor_id": "predecessor_id",
+            "version_no": "version_no",
+            "content_hash": "content_hash",
+            "is_deleted": "is_deleted",
+            "observed_at": f"TIMESTAMPTZ {sql_literal(self._as_of.isoformat())}",
+            "batch_id": sql_literal(self._batch_id),
+        }
+        listed = ", ".join(f"{value} AS {sql_name(name)}" for name, value in values.items())
+        self._raw.execute(
+            f"COPY (SELECT {listed} FROM ({' UNION ALL '.join(selects)})) TO {sql_literal(str(file))} "
+            "(FORMAT parquet, COMPRESSION lz4)"
+        )
+        return file
+
+    def _latest(self, stream: Stream) -> datetime | None:
+        files = parts(self._folder, stream.name, "rows")
+        if stream.cursor is None or not files:
+            return None
+        row = self._raw.execute(
+            f"SELECT max({sql_name(stream.cursor)}) FROM read_parquet({_listed(files)})"
+        ).fetchone()
+        return row[0].astimezone(UTC) if row and isinstance(row[0], datetime) else None
+
+    def _keys(self, stream: Stream, kind: str) -> str:
+        """SQL for the keys in the spool's rejected or deleted parts."""
+        files = parts(self._folder, stream.name, "deleted" if kind == "deleted" else "rejected")
+        if not files:
+            return "SELECT NULL::VARCHAR WHERE false"
+        return f"SELECT row_key FROM read_parquet({_listed(files)}) WHERE row_key IS NOT NULL"
+
+    def _landed(self, stream: Stream) -> str:
         return f"{schema_of(self._source)}.{sql_name(stream.name)}"
 
 
@@ -193,5 +267,27 @@ def parents_first(streams: Sequence[Stream]) -> list[Stream]:
     return ordered
 
 
+def _content_hash(stream: Stream) -> str:
+    """SQL for the hash by which two contents of a record are compared; the cursor alone makes no new content."""
+    cells = []
+    for name, kind in raw_columns(stream).items():
+        column = stream.columns.get(name)
+        if name in _IDENTITY or name == stream.cursor or isinstance(column, Key):
+            continue
+        # Formatting an instant takes ten times as long as formatting the number it is stored as.
+        value = f"epoch_us({sql_name(name)})" if kind == "TIMESTAMPTZ" else sql_name(name)
+        # Names are hashed with the values and nulls are skipped: a column added later changes no old hash.
+        cells.append(f"'{name}=' || {value}::VARCHAR")
+    return f"md5(concat_ws(chr(31), {', '.join(cells)}))" if cells else "md5('')"
+
+
+def _table(kind: str, stream: Stream) -> str:
+    return sql_name(f"{kind}_{stream.name}")
+
+
+def _parent(kind: str, stream: Stream) -> str:
+    return sql_name(f"{kind}_{stream.child_of}")
+
+
 def _listed(files: Sequence[str]) -> str:
-    return "[" + ", ".join("'" + f.replace("'", "''") + "'" for f in files) + "]"
+    return "[" + ", ".join(sql_literal(file) for file in files) + "]"

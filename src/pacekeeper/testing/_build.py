@@ -44,7 +44,6 @@ def build(people: Sequence[Person], calendar: Calendar) -> Built:
             _Career(person, leader, calendar, built).live()
     built.dirt.update(soil_forms(built.out))
     built.dirt.update(repeat_row(built.out))
-    built.dirt.update({"csv_broken_date": 1, "csv_duplicate_row": 1, "csv_duplicate_id": 1})
     return built
 
 

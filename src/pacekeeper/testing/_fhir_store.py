@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -179,9 +180,10 @@ def _row(resource: Mapping[str, Any]) -> _Row:
     return _Row(str(resource["id"]), updated, codes, orjson.dumps(resource))
 
 
+@lru_cache(maxsize=65_536)
 def _instant(text: str) -> datetime:
     found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _changed(rows: Sequence[_Row], value: str) -> Sequence[_Row]:

@@ -55,7 +55,8 @@ def plan_week(person: Person, week: int, calendar: Calendar, days: DaysOff, *, r
     ratio = 0.75 if person.kind.on_call else person.rng.uniform(*_RATIO)
     target = round(ratio * len(open_slots) * person.kind.unit) - reserved
     sessions = _durations(person, target, len(open_slots))
-    no_shows = 1 if len(sessions) >= 18 else week % 2
+    # At most one in twelve of any four weeks, so nobody comes near the ratio unplanned.
+    no_shows = 1 if len(sessions) >= 18 else week % 2 if len(sessions) >= 12 else int(week % 4 == 1)
     return WeekPlan(offered, open_slots, sessions, no_shows if sessions else 0, shaped=False, month=month)
 
 
@@ -68,7 +69,7 @@ def tenure_month(started: date, monday: date) -> int:
 def _shape(person: Person, week: int, calendar: Calendar, month: int) -> Shape | None:
     planted = person.plant.shapes.get(calendar.weeks - 1 - week, person.plant.usual)
     if planted is None and month == 1:
-        return Shape(_RAMP_HOURS[1], person.rng.randint(8, 12), 53, no_shows=week % 2)
+        return Shape(_RAMP_HOURS[1], person.rng.randint(8, 12), 53, no_shows=int(week % 4 == 1))
     return planted
 
 

@@ -129,8 +129,9 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # Any: socketserver's own signature
-        """Clients that go away are part of the tests, not news."""
-        del request, client_address
+        """Clients that go away are part of the tests, not news; anything else is a fault of this server."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def read_folder(folder: Path) -> dict[str, list[Resource]]:

@@ -86,13 +86,14 @@ def build_practice(*, clinicians: int = 40, weeks: int = 26, seed: int = 7, last
     people = make_roster(clinicians=clinicians, seed=seed, calendar=calendar)
     with without_collection():
         built = build(people, calendar)
+        leave = pto(people, calendar, built.days_off)
+        blocks = schedule_blocks(built.blocks)
+        built.dirt["csv_broken_date"] = 1
+        built.dirt["csv_duplicate_row"] = int(leave.count("\n") > 1)
+        built.dirt["csv_duplicate_id"] = int(",admin," in blocks)
         return Practice(
             resources={name: built.out.by_type[name] for name in TYPES},
-            files={
-                "employees.csv": employees(people),
-                "pto.csv": pto(people, calendar, built.days_off),
-                "schedule_blocks.csv": schedule_blocks(built.blocks),
-            },
+            files={"employees.csv": employees(people), "pto.csv": leave, "schedule_blocks.csv": blocks},
             as_of=instant(calendar.as_of),
             answer_key=_answer_key(people, calendar, built),
             dirt=built.dirt,

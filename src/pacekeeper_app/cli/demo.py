@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,30 +9,6 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from pacekeeper.home import PracticeHome
-    from pacekeeper.testing import FhirServer, Practice
-
-_HOME_TZ = "America/New_York"
-_SETTINGS = """\
-# The demo practice: synthetic, every person in it is made up. Written anew by each `pacekeeper demo`.
-[practice]
-name = "Riverbend Counselling (synthetic)"
-home_tz = {home_tz}
-data_dir = "data"
-
-[sources.ehr]
-connector = "fhir"
-base_url = {base_url}
-token = {token}
-default_tz = {home_tz}
-
-[sources.staff]
-connector = "tabular"
-folder = "files"
-mapping = {mapping}
-default_tz = {home_tz}
-"""
 
 
 def demo(
@@ -50,6 +25,7 @@ def demo(
 
     from pacekeeper.testing import FhirServer, build_practice
     from pacekeeper_app.cli.run import report_night, run_with_progress
+    from pacekeeper_app.demo_home import write_demo_home
 
     console = Console(highlight=False)
     folder = folder.resolve()
@@ -58,7 +34,7 @@ def demo(
     with console.status("making a synthetic practice"):
         practice = build_practice(clinicians=clinicians, weeks=weeks, seed=seed)
     with FhirServer(practice.resources) as server:
-        home = _write(folder, practice, server)
+        home = write_demo_home(folder, practice, base_url=server.url, token=server.token or "")
         console.print(
             f"[bold]{home.settings.practice.name}[/]: {clinicians} clinicians, {weeks} weeks, "
             f"{sum(map(len, practice.resources.values())):,} FHIR resources at {server.url}, "
@@ -69,33 +45,6 @@ def demo(
     if night.succeeded:
         _next_steps(console, folder)
     raise typer.Exit(code)
-
-
-def _write(folder: Path, practice: Practice, server: FhirServer) -> PracticeHome:
-    from importlib import resources
-
-    from pacekeeper.home import PracticeHome
-    from pacekeeper.settings import load_settings
-
-    files = folder / "files"
-    files.mkdir(parents=True, exist_ok=True)
-    for name, text in practice.files.items():
-        (files / name).write_text(text, encoding="utf-8")
-    mapping = files / "mapping.toml"
-    shipped = resources.files("pacekeeper_connectors.tabular") / "example_mapping.toml"
-    mapping.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
-    settings = folder / "pacekeeper.toml"
-    settings.write_text(
-        _SETTINGS.format(
-            home_tz=json.dumps(_HOME_TZ),
-            base_url=json.dumps(server.url),
-            token=json.dumps(server.token),
-            mapping=json.dumps("files/mapping.toml"),
-        ),
-        encoding="utf-8",
-    )
-    settings.chmod(0o600)
-    return PracticeHome(load_settings(settings))
 
 
 def _next_steps(console: Console, folder: Path) -> None:

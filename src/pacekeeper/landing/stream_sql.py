@@ -1,0 +1,223 @@
+"""The SQL by which the documents of one stream become typed rows.
+
+Three steps, each over a table of the step before: `parse` reads every declared text out of the JSON documents,
+`hash_tables` hashes every distinct text of a reference once, `type_rows` types, joins the hashes and finds the faults.
+Names with a leading underscore are ours; a declared column cannot have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pacekeeper import columns as c
+from pacekeeper.errors import PluginError
+from pacekeeper.landing import typing_sql
+from pacekeeper.landing.identity_sql import messages
+from pacekeeper.landing.paths import Shape, first_field, json_path, sql_literal, sql_name
+from pacekeeper.stream import Stream
+
+PARSED = "_parsed"
+
+
+def raw_columns(stream: Stream) -> dict[str, str]:
+    """SQL type by name of the columns a stream's rows land with, landing's own version columns left out."""
+    found = {"row_key": "VARCHAR"}
+    if stream.child_of is not None:
+        found["parent_key"] = "VARCHAR"
+    for name, column in stream.columns.items():
+        found[name] = c.SQL_TYPES[type(column)]
+        if isinstance(column, c.Ref) and column.match is not None:
+            found[f"{name}_match"] = "VARCHAR"
+    return found
+
+
+@dataclass(frozen=True)
+class StreamSql:
+    """What is declared about one stream, as SQL. children: the streams exploded from its records."""
+
+    stream: Stream
+    children: Sequence[Stream]
+    source: str
+    default_tz: str | None
+
+    @property
+    def typed(self) -> str:
+        """Name of the table `type_rows` fills."""
+        return sql_name(f"_typed_{self.stream.name}")
+
+    @property
+    def landed(self) -> str:
+        """Columns of a typed row that land, and `_seq`, the position of its record in the read."""
+        return ", ".join(["_seq", *(sql_name(name) for name in raw_columns(self.stream))])
+
+    def declared_fields(self) -> set[str]:
+        """Top-level fields of a record that something declared reads."""
+        stream = self.stream
+        found = {first_field(path) for path in self._paths().values() if path != "$"}
+        found |= {first_field(child.explode or "") for child in self.children}
+        found |= {first_field(stream.keep.path)} if stream.keep is not None else set()
+        return found | ({"resourceType"} if stream.resource_type is not None else set())
+
+    def parse(self, documents: str) -> str:
+        """Fill `_parsed`: every declared text, trimmed, null when empty, one row per document.
+
+        documents: a relation of _seq, doc, _locator, _parent_key, _index (both null for records).
+        _broken: why a document is no record. _scope: why it is out of scope. _fields: its top-level field names.
+        _c_<child>: elements for the child streams. _t_<column>: texts; columns with the same path share one.
+        """
+        shape = Shape(record="v", document="doc")
+        texts = "".join(
+            f", nullif(trim({shape.text(path)}), '') AS {self._text(name)}"
+            for name, path in self._paths().items()
+            if self._first_with(path) == name
+        )
+        scope = self._scope(shape)
+        elements = "".join(
+            f", TRY(json_extract(doc, {sql_literal(self._explode(child) + '[*]')})) AS {_elements(child)}"
+            for child in self.children
+        )
+        broken = (
+            "CASE WHEN _fields IS NULL THEN 'malformed_json' "
+            "WHEN len(_fields) = 0 AND TRY(json_type(doc)) <> 'OBJECT' THEN 'not_an_object' END"
+            if self.stream.child_of is None
+            else "NULL::VARCHAR"
+        )
+        record = f"TRY(from_json(doc, {sql_literal(shape.structure)}))" if shape.structure else "NULL"
+        return (
+            f"CREATE OR REPLACE TEMP TABLE {PARSED} AS "
+            f"WITH _d AS (SELECT *, {record} AS v, TRY(json_keys(doc)) AS _fields FROM {documents}) "
+            f"SELECT _seq, _locator, _parent_key, _index, {broken} AS _broken, "
+            f"CASE WHEN _broken IS NULL THEN {scope} END AS _scope, _fields{elements}{texts} FROM _d"
+        )
+
+    def hash_tables(self) -> Iterator[str]:
+        """Fill one table per text that references share: the text and the hash of every column that reads it."""
+        for text, names in self._hashed_texts().items():
+            hashes = ", ".join(
+                f"keyed_hash({message}) AS {sql_name(result)}"
+                for name in names
+                for result, message in self._messages(name, "t").items()
+            )
+            yield (
+                f"CREATE OR REPLACE TEMP TABLE {_hash_table(text)} AS SELECT t, {hashes} FROM "
+                f"(SELECT DISTINCT {text} AS t FROM {PARSED} WHERE _scope IS NULL) WHERE t IS NOT NULL"
+            )
+
+    def type_rows(self) -> str:
+        """Fill `typed`: the columns that land, with _seq, _locator, _scope, _fields, _c_<child>, and _faults.
+
+        _faults: null, or a list of (column_name, reason); a document that is no record has one without column.
+        """
+        stream = self.stream
+        hashed = self._hashed_texts()
+        values = [
+            f"{_hash_table(text)}.{sql_name(result)}"
+            for text, names in hashed.items()
+            for name in names
+            for result in self._messages(name, "t")
+        ]
+        for name, column in stream.columns.items():
+            text = f"p.{self._text_of(name)}"
+            if isinstance(column, c.Key):
+                values.append(f"keyed_hash({self._messages(name, text)[name]}) AS {sql_name(name)}")
+            elif not isinstance(column, c.Ref | c.MatchKey):
+                value = typing_sql.typed(column, text, default_tz=self.default_tz).value
+                values.append(f"{value} AS {sql_name(name)}")
+        is_child = stream.child_of is not None
+        row_key = "p._parent_key || '#' || p._index" if is_child else sql_name(stream.key or "")
+        carried = ["_seq", "_locator", "_scope", "_broken", "_fields", *(_elements(child) for child in self.children)]
+        carried += sorted({self._text_of(name) for name in stream.columns})
+        joins = " ".join(f"LEFT JOIN {_hash_table(text)} ON {_hash_table(text)}.t = p.{text}" for text in hashed)
+        kept = ", ".join(["_locator", "_scope", "_fields", *(_elements(child) for child in self.children)])
+        return (
+            f"CREATE OR REPLACE TEMP TABLE {self.typed} AS WITH _valued AS (SELECT {', '.join('p.' + name for name in carried)}, "
+            f"{', '.join(values)}, {row_key} AS row_key{', p._parent_key AS parent_key' if is_child else ''} FROM {PARSED} p {joins}) "
+            f"SELECT {self.landed}, {kept}, {self._faults()} AS _faults FROM _valued"
+        )
+
+    def explode(self, child: Stream) -> str:
+        """The elements of a child stream, from the rows that are kept, as a relation that `parse` reads."""
+        found = _elements(child)
+        return (
+            f"(SELECT _seq, row_key AS _parent_key, unnest({found}) AS doc, NULL::VARCHAR AS _locator, "
+            f"unnest(range(1, len({found}) + 1)) AS _index FROM {self.typed} WHERE _scope IS NULL AND _faults IS NULL)"
+        )
+
+    def _faults(self) -> str:
+        """SQL for the list of what is wrong with a row; null when nothing is."""
+        reasons = {}
+        for name, column in self.stream.columns.items():
+            text = self._text_of(name)
+            is_required = column.required or isinstance(column, c.Key)
+            if isinstance(column, c.Key | c.Ref | c.MatchKey):
+                if is_required:
+                    reasons[name] = f"CASE WHEN {text} IS NULL THEN 'missing' END"
+                continue
+            reason = typing_sql.typed(column, text, default_tz=self.default_tz).reason
+            absent = "'missing'" if is_required else "NULL"
+            reasons[name] = (
+                f"CASE WHEN {sql_name(name)} IS NOT NULL THEN NULL WHEN {text} IS NULL THEN {absent} ELSE {reason} END"
+            )
+        # Asked first, because it is cheap and nearly always true that nothing is wrong.
+        is_faulty = " OR ".join(f"({reason}) IS NOT NULL" for reason in reasons.values()) or "false"
+        listed = ", ".join(f"{{'column_name': {sql_literal(n)}, 'reason': {r}}}" for n, r in reasons.items())
+        return (
+            "CASE WHEN _broken IS NOT NULL THEN [{'column_name': '', 'reason': _broken}] "
+            f"WHEN _scope IS NULL AND ({is_faulty}) THEN "
+            f"list_filter([{listed}]::STRUCT(column_name VARCHAR, reason VARCHAR)[], lambda f: f.reason IS NOT NULL) END"
+        )
+
+    def _scope(self, shape: Shape) -> str:
+        """SQL for the reason why a record is out of scope; null when it is in."""
+        cases = []
+        if self.stream.resource_type is not None:
+            wanted = sql_literal(self.stream.resource_type)
+            cases.append(f"WHEN {shape.text('resourceType')} IS DISTINCT FROM {wanted} THEN 'other_resource_type'")
+        if self.stream.keep is not None:
+            values = ", ".join(sql_literal(value) for value in sorted(self.stream.keep.values))
+            found = shape.texts(self.stream.keep.path)
+            reason = sql_literal(self.stream.keep.reason)
+            cases.append(f"WHEN NOT coalesce(list_has_any({found}, [{values}]), false) THEN {reason}")
+        return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
+
+    def _messages(self, name: str, text: str) -> dict[str, str]:
+        return messages(name, self.stream.columns[name], text, source=self.source)
+
+    def _hashed_texts(self) -> dict[str, list[str]]:
+        """Names of the columns that hold a hashed reference, by the text they read."""
+        found: dict[str, list[str]] = {}
+        for name, column in self.stream.columns.items():
+            if isinstance(column, c.Ref | c.MatchKey):
+                found.setdefault(self._text_of(name), []).append(name)
+        return found
+
+    def _paths(self) -> dict[str, str]:
+        return {name: column.path or name for name, column in self.stream.columns.items()}
+
+    def _first_with(self, path: str) -> str:
+        return next(name for name, other in self._paths().items() if other == path)
+
+    def _text_of(self, name: str) -> str:
+        return self._text(self._first_with(self._paths()[name]))
+
+    def _text(self, name: str) -> str:
+        return sql_name(f"_t_{name}")
+
+    def _explode(self, child: Stream) -> str:
+        path = json_path(child.explode or "")
+        if path is None:
+            raise PluginError(
+                connector=self.source,
+                reason=f"stream {child.name} explodes {child.explode!r}, which has a filter",
+                fix="explode the whole list, and scope the child stream by its columns",
+            )
+        return path
+
+
+def _elements(child: Stream) -> str:
+    return sql_name(f"_c_{child.name}")
+
+
+def _hash_table(text: str) -> str:
+    return sql_name("_hash" + text.strip('"'))

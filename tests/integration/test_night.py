@@ -1,0 +1,113 @@
+"""The main job, end to end: a practice served over HTTP and files, to verdicts that an independent computation confirms."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from pacekeeper.ops import MappingRun, SourceRun, StreamRun
+from pacekeeper.privacy import keyed_hash
+from pacekeeper_app.demo_home import HOME_TZ
+from pacekeeper_app.night import run_night
+from tests import oracle
+from tests.integration.conftest import Night
+from tests.integration.warehouse_content import content_hashes
+
+pytestmark = pytest.mark.xdist_group("night")
+
+type_of_verdicts = dict[tuple[str, str, date], tuple[str, float | None]]
+
+
+def person_names(night: Night) -> dict[str, str]:
+    """The name the oracle uses (NPI, else the practitioner's or employee's id) by the warehouse's person key."""
+    key = night.home.hash_key()
+    names: dict[str, str] = {}
+    for practitioner in night.practice.resources["Practitioner"]:
+        names[keyed_hash(key, "ehr", "clinician", practitioner["id"])] = practitioner["id"]
+    with night.home.published.connect(read_only=True) as connection:
+        people = dict(connection.raw.execute("SELECT clinician_key, person_key FROM canonical.person_match").fetchall())
+        identifiers = connection.raw.execute(
+            "SELECT clinician_key, match_key FROM canonical.clinician_identifier WHERE domain = 'npi'"
+        ).fetchall()
+    npis = {
+        keyed_hash(key, "match", "npi", identifier["value"]): identifier["value"]
+        for practitioner in night.practice.resources["Practitioner"]
+        for identifier in practitioner.get("identifier", [])
+    }
+    for line in night.practice.files["employees.csv"].splitlines()[1:]:
+        npi = line.split(",")[1]
+        npis[keyed_hash(key, "match", "npi", npi)] = npi
+    found = {people[clinician]: npis[match] for clinician, match in identifiers}
+    return {**{people[k]: name for k, name in names.items() if people[k] not in found}, **found}
+
+
+def warehouse_verdicts(night: Night) -> type_of_verdicts:
+    """State and value by person name, guardrail and week."""
+    names = person_names(night)
+    with night.home.published.connect(read_only=True) as connection:
+        rows = connection.raw.execute(
+            "SELECT subject_key, guardrail_id, period, state, value FROM marts.guardrail_result WHERE is_current"
+        ).fetchall()
+    return {(names[key], guardrail, date.fromisoformat(week)): (state, value) for key, guardrail, week, state, value in rows}
+
+
+def test_the_run_succeeds_and_every_source_is_read(night: Night) -> None:
+    assert night.result.failures == ()
+    assert {r.source: r.state for r in night.home.ops.rows(SourceRun, run_id=night.result.run_id)} == {
+        "ehr": "ok",
+        "staff": "ok",
+    }
+
+
+def test_every_planted_verdict_is_found(night: Night) -> None:
+    found = warehouse_verdicts(night)
+    planted = night.practice.answer_key
+    missed = [p for p in planted if found.get((p.npi, p.guardrail, p.week_id), ("none", None))[0] != p.state]
+    assert len(planted) > 20
+    assert missed == []
+
+
+def test_every_verdict_agrees_with_the_independent_computation(night: Night) -> None:
+    expected = {
+        (v.npi, v.guardrail_id, v.week_id): (v.state, v.value)
+        for v in oracle.judge(
+            night.practice.resources, night.practice.files, as_of=night.practice.as_of, home_tz=HOME_TZ
+        )
+    }
+    found = warehouse_verdicts(night)
+    assert found.keys() == expected.keys()
+    wrong = {k: (found[k], expected[k]) for k in found if found[k][0] != expected[k][0]}
+    assert wrong == {}
+    values = {
+        k: (found[k][1], value)
+        for k, (state, value) in expected.items()
+        if state != "unknown" and value is not None and not math.isclose(found[k][1] or 0.0, value, rel_tol=1e-9, abs_tol=1e-9)
+    }
+    assert values == {}
+
+
+def test_all_five_states_occur(night: Night) -> None:
+    states = Counter(state for state, _ in warehouse_verdicts(night).values())
+    assert set(states) == {"pass", "warn", "breach", "unknown", "exempt"}
+
+
+def test_both_ledgers_balance_and_hold_every_row(night: Night) -> None:
+    landed = night.home.ops.rows(StreamRun, run_id=night.result.run_id)
+    mapped = night.home.ops.rows(MappingRun, run_id=night.result.run_id)
+    assert landed
+    assert mapped
+    assert all(row.is_balanced for row in (*landed, *mapped))
+    appointments = next(row for row in landed if row.stream == "appointment")
+    assert appointments.read == len(night.practice.resources["Appointment"])
+
+
+def test_a_second_run_with_the_same_as_of_changes_nothing(night: Night) -> None:
+    before = content_hashes(night.home)
+    again = run_night(night.home, as_of=night.practice.as_of)
+    assert again.failures == ()
+    assert content_hashes(night.home) == before
+    landed = night.home.ops.rows(StreamRun, run_id=again.run_id)
+    assert sum(row.inserted + row.updated + row.tombstones for row in landed) == 0

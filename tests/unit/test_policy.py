@@ -1,0 +1,157 @@
+"""Policy files: what they say, what is refused, and what contradicts itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pacekeeper.contract.vocabulary import PtoKind, SessionType
+from pacekeeper.errors import PolicyError
+from pacekeeper.policy import lint, load_policy, passes, profiles
+from pacekeeper.policy.schema import PTO_KINDS, SESSION_TYPES
+
+OWN = 'extends = "default"\nprofile = "own"\ntitle = "Own"\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "policy.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_default_profile_states_the_settled_thresholds() -> None:
+    policy = load_policy()
+    hours, use = policy.guardrail("direct_hours"), policy.guardrail("utilization")
+    assert [hours.threshold(key) for key in ("warn", "breach", "breach_single_week")] == [22, 30, 35]
+    assert [hours.settings.whole(key) for key in ("consistent_weeks", "consistent_window")] == [3, 4]
+    assert [use.threshold(key) for key in ("floor", "warn", "breach")] == [0.70, 0.85, 0.90]
+    assert [use.settings.whole("floor_streak"), use.settings.number("min_available_h")] == [3, 8]
+    caseload, missed = policy.guardrail("active_caseload"), policy.guardrail("no_show")
+    assert [caseload.threshold(key) for key in ("warn", "breach")] == [50, 60]
+    assert [missed.threshold("breach"), missed.settings.whole("min_n"), missed.settings.word("definition")] == [0.1, 20, "A"]
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_shipped_profile_passes_its_own_lint(profile: str) -> None:
+    assert passes(load_policy(profile))
+
+
+def test_default_profile_has_no_conflict_to_acknowledge() -> None:
+    assert lint(load_policy("default")) == ()
+
+
+def test_high_volume_profile_shows_the_conflicts_it_acknowledges() -> None:
+    found = lint(load_policy("high_volume"))
+    assert {finding.rule for finding in found} == {"target_above_cap", "ramp_above_cap", "floor_above_cap"}
+    assert all(finding.acknowledged for finding in found)
+
+
+def test_target_above_the_ceiling_fails_the_lint_unless_acknowledged(tmp_path: Path) -> None:
+    text = OWN + '[expectation]\ndirect_max = { value = 23, unit = "hours", provenance = "us" }\n'
+    policy = load_policy(file=written(tmp_path, text))
+    assert [(finding.rule, finding.acknowledged) for finding in lint(policy)] == [("target_above_cap", False)]
+    assert not passes(policy)
+
+
+def test_ceiling_of_22_h_with_32_bookable_h_contradicts_the_floor(tmp_path: Path) -> None:
+    text = OWN + '[expectation]\nbookable = { value = 32, unit = "hours", provenance = "us" }\n'
+    (finding,) = lint(load_policy(file=written(tmp_path, text)))
+    assert finding.rule == "floor_above_cap"
+    assert "68.8%" in finding.message
+    assert "31.4 h" in finding.message
+
+
+def test_thresholds_out_of_order_cannot_be_acknowledged(tmp_path: Path) -> None:
+    text = OWN + 'acknowledge_conflict = true\n[guardrails.active_caseload.thresholds]\nwarn = { value = 61, unit = "clients", provenance = "us" }\n'
+    assert not passes(load_policy(file=written(tmp_path, text)))
+
+
+def test_change_holds_for_weeks_that_begin_on_or_after_its_date(tmp_path: Path) -> None:
+    text = OWN + (
+        '[[change]]\neffective_from = 2026-02-02\nreason = "trial"\n'
+        '[change.guardrails.direct_hours.thresholds]\nwarn = { value = 24, unit = "hours", provenance = "us" }\n'
+    )
+    policy = load_policy(file=written(tmp_path, text))
+    before, after = date(2026, 1, 26), date(2026, 2, 2)
+    assert policy.guardrail("direct_hours", on=before).threshold("warn") == 22
+    assert policy.guardrail("direct_hours", on=after).threshold("warn") == 24
+    assert policy.guardrail("direct_hours", on=after).threshold("breach") == 30
+    assert policy.on(before).version == load_policy().latest.version
+    assert policy.on(after).version != policy.on(before).version
+
+
+def test_version_follows_values_and_not_the_words_around_them(tmp_path: Path) -> None:
+    same = OWN + '[guardrails.no_show]\nowner = "front desk"\n[guardrails.no_show.thresholds]\nbreach = { value = 0.1, unit = "ratio", provenance = "us" }\n'
+    other = same.replace("0.1,", "0.12,")
+    assert load_policy(file=written(tmp_path, same)).latest.version == load_policy().latest.version
+    assert load_policy(file=written(tmp_path, other)).latest.version != load_policy().latest.version
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        pytest.param("[guardrail.x]\n", ["top level", "guardrail"], id="unknown section"),
+        pytest.param("[guardrails.naps]\n", ["guardrails", "naps"], id="unknown guardrail"),
+        pytest.param("[fte]\nmaximum = 1\n", ["fte", "maximum"], id="unknown key"),
+        pytest.param(
+            '[guardrails.direct_hours.thresholds]\nwarn = { value = 22, unit = "sessions", provenance = "x" }\n',
+            ["guardrails.direct_hours.thresholds.warn", "'sessions'", "'hours'"],
+            id="wrong unit",
+        ),
+        pytest.param(
+            '[guardrails.no_show.settings]\nmin_n = { value = 2.5, unit = "appointments", provenance = "x" }\n',
+            ["guardrails.no_show.settings.min_n", "whole number"],
+            id="count that is not whole",
+        ),
+        pytest.param(
+            '[guardrails.no_show.thresholds]\nbreach = { value = 0.1, unit = "ratio" }\n',
+            ["guardrails.no_show.thresholds.breach", "provenance"],
+            id="no provenance",
+        ),
+        pytest.param(
+            '[leave]\nkinds = { value = ["nap"], unit = "pto_kind", provenance = "x" }\n', ["leave.kinds", "take"], id="word outside the vocabulary"
+        ),
+        pytest.param('[guardrails.no_show]\nseverity = "loud"\n', ["guardrails.no_show", "severity", "error"], id="severity"),
+        pytest.param('[[change]]\nreason = "x"\n', ["change 1", "effective_from"], id="change without a date"),
+        pytest.param("[[change]]\neffective_from = 1999-01-01\n", ["change 1", "1999-01-01", "order"], id="change before the start"),
+        pytest.param("a = \n", ["policy.toml", "TOML"], id="no TOML"),
+    ],
+)
+def test_error_names_file_section_and_key(tmp_path: Path, text: str, named: list[str]) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load_policy(file=written(tmp_path, OWN + text))
+    assert all(part in str(caught.value) for part in [*named, "policy.toml" if "TOML" in named else ""]), str(caught.value)
+
+
+def test_file_without_a_base_must_state_everything(tmp_path: Path) -> None:
+    text = 'profile = "own"\ntitle = "Own"\neffective_from = 2026-01-05\n'
+    with pytest.raises(PolicyError, match=r"policy.toml: fte is missing; .*extends"):
+        load_policy(file=written(tmp_path, text))
+
+
+def test_unknown_profile_and_missing_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="'brisk'; shipped are default, high_volume"):
+        load_policy("brisk")
+    with pytest.raises(PolicyError, match="does not exist"):
+        load_policy(file=tmp_path / "nowhere.toml")
+
+
+def test_unknown_guardrail_and_key_are_named_with_what_there_is() -> None:
+    with pytest.raises(PolicyError, match="no guardrail 'naps'; it has active_caseload"):
+        load_policy().guardrail("naps")
+    with pytest.raises(PolicyError, match="thresholds has no 'warn'; it has breach"):
+        load_policy().guardrail("no_show").threshold("warn")
+
+
+def test_ramp_band_of_later_months_is_the_last() -> None:
+    revision = load_policy().latest
+    assert [(revision.ramp_band(month).low, revision.ramp_band(month).high) for month in (1, 2, 3, 4, 30)] == [
+        (8, 12), (14, 18), (18, 22), (18, 22), (18, 22),
+    ]
+
+
+def test_vocabularies_are_those_of_the_contract() -> None:
+    assert set(SESSION_TYPES) == {str(kind) for kind in SessionType}
+    assert set(PTO_KINDS) == {str(kind) for kind in PtoKind}

@@ -1,0 +1,67 @@
+"""What a mapping file may say, and what a person reads when it says something else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pacekeeper.errors import ConfigError
+from pacekeeper.stream import check_streams
+from pacekeeper_connectors.tabular import EXAMPLE_FILE
+from pacekeeper_connectors.tabular.mapping_file import load_mapping_file
+from pacekeeper_connectors.tabular.streams import streams_of
+
+EXAMPLE = EXAMPLE_FILE.read_text(encoding="utf-8")
+
+
+def fault_of(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "mapping.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_mapping_file(file)
+    assert "mapping.toml" in str(raised.value)
+    return str(raised.value)
+
+
+def test_the_shipped_example_is_accepted_and_its_streams_are_sound() -> None:
+    streams = streams_of(load_mapping_file(EXAMPLE_FILE))
+    check_streams(streams, connector="tabular")
+    assert {stream.name: stream.key for stream in streams} == {
+        "employee": "employee_id",
+        "pto": "entry_id",
+        "schedule_block": "block_id",
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ('type = "match", domain = "npi"', 'type = "mtach", domain = "npi"', r"type in \[streams.employee.columns.npi"),
+        ('files = "pto*.csv"', 'file = "pto*.csv"', r"files in \[streams.pto\] is missing.*file in \[streams.pto\]"),
+        ('domain = "npi", headers', "headers", r'npi in \[streams.employee.columns\]: type = "match" needs domain'),
+        ('entity = "pto_ledger"', 'entity = "pto_leger"', r"number 5 \(pto_leger of pto\).*'pto_ledger'"),
+        ('of = "pto"', 'of = "ptos"', r"of should be 'pto'"),
+        ('kind = { column = "type", map = "pto_kind" }', 'kind = { column = "typ", map = "pto_kind" }', "'type'"),
+        ('map = "pto_kind"', 'map = "pto_kinds"', "column kind uses map 'pto_kinds'; it should be 'pto_kind'"),
+        ('accrue = "accrue"', 'accrue = "acrue"', "column kind would hold 'acrue'; it should be 'accrue'"),
+        ('entry_date = "date"', 'entry_day = "date"', "column entry_date is missing.*'entry_day' should be"),
+        ('pto_entry_key = "entry_id"', 'pto_entry_key = { value = "x", column = "entry_id" }', "exactly one of column"),
+        ('tz_column = "tz"', 'tz_column = "zone"', "tz_column 'zone' should be one of the stream's columns"),
+        ('tz_column = "tz"', 'tz = "Mars/Base"', "should be an IANA time zone"),
+        ('entry_id = { type = "key"', 'entry_id = { type = "ref"', r'\[streams.pto\]: exactly one column should have'),
+        ("[streams.pto]\n", "[streams.pto\n", "cannot be read as TOML"),
+    ],
+)  # fmt: skip
+def test_a_fault_names_file_section_key_and_what_would_be_right(
+    tmp_path: Path, before: str, after: str, expected: str
+) -> None:
+    assert before in EXAMPLE
+    text = fault_of(tmp_path, EXAMPLE.replace(before, after))
+    assert re.search(expected, text), text
+
+
+def test_a_missing_mapping_file_says_where_it_should_be(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"mapping\.toml does not exist: create it"):
+        load_mapping_file(tmp_path / "mapping.toml")
