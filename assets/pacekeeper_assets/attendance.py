@@ -15,6 +15,7 @@ from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy, PolicyRevision
 from pacekeeper_assets.people import maps, with_person
 
+_DIGITS = 9
 _PRACTICE_SIDE = ("clinician", "practice", "system")
 _COUNTS = (
     "scheduled_n",
@@ -119,8 +120,8 @@ def _rates(rows: Table, policy: Policy) -> Table:
     half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt()
     scale = 1.0 + z * z / n
     return rows.mutate(
-        wilson_lo=ibis.greatest((centre - half) / scale, 0.0).round(9),
-        wilson_hi=ibis.least((centre + half) / scale, 1.0).round(9),
+        wilson_lo=ibis.greatest((centre - half) / scale, 0.0).round(_DIGITS),
+        wilson_hi=ibis.least((centre + half) / scale, 1.0).round(_DIGITS),
     )
 
 

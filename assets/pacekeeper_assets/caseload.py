@@ -15,6 +15,7 @@ from pacekeeper.policy import Policy
 from pacekeeper_assets.people import maps, on_local_day, person, session_clinician_person, with_person
 from pacekeeper_assets.productivity import HELD
 
+_DAYS_TO_LAST = 6
 _GONE = ("cancelled", "rescheduled", "entered_in_error")
 # At one instant: what ended or began by then comes before the week's end looks, what begins right then after it.
 _BEFORE, _LOOK, _AFTER = 0, 1, 2
@@ -68,7 +69,7 @@ def _week_ends(tables: CanonicalTables) -> Table:
         "week_end_at",
         "sessions_n",
         week_end_s=seconds(weeks.week_end_at),
-        last_no=day_number(weeks.week_id) + 6,
+        last_no=day_number(weeks.week_id) + _DAYS_TO_LAST,
     )
 
 

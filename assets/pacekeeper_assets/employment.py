@@ -6,7 +6,6 @@ import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.in_force import number
-from pacekeeper.measures.instant import SECONDS_PER_DAY
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
 from pacekeeper_assets.people import employment_of
@@ -50,10 +49,8 @@ def tenure_week(weeks: Table, tables: CanonicalTables) -> Table:
     runs = _continuous(employment_of(tables))
     joined = weeks.select("person_key", "week_id", "first_no", "last_no").inner_join(runs, "person_key")
     during = joined.filter((joined.run_start_no <= joined.last_no) & (joined.run_end_no >= joined.first_no))
-    current = during.group_by("person_key", "week_id").aggregate(
-        run_start_no=during.run_start_no.max(), first_no=during.first_no.max()
-    )
-    begun = ibis.greatest(_completed_months(current.run_start_no, current.first_no), literal(0, "int64"))
+    current = during.group_by("person_key", "week_id").aggregate(run_start=during.run_start.max())
+    begun = ibis.greatest(_completed_months(current.run_start, current.week_id), literal(0, "int64"))
     return current.select("person_key", "week_id", tenure_month=begun + 1)
 
 
@@ -67,16 +64,12 @@ def _continuous(jobs: Table) -> Table:
     so_far = ibis.window(group_by="person_key", order_by=in_order, rows=(None, 0))
     numbered = marked.mutate(run_no=marked.is_new.sum().over(so_far))
     return numbered.group_by("person_key", "run_no").aggregate(
-        run_start_no=numbered.start_no.min(), run_end_no=numbered.end_no.max()
+        run_start=numbered.start_date.min(),
+        run_start_no=numbered.start_no.min(),
+        run_end_no=numbered.end_no.max(),
     )
 
 
-def _completed_months(from_no: Value, to_no: Value) -> Value:
-    start, end = _date_parts(from_no), _date_parts(to_no)
-    whole = (end[0] - start[0]) * _MONTHS_PER_YEAR + end[1] - start[1]
-    return (whole - ifelse(end[2] < start[2], 1, 0)).cast("int64")
-
-
-def _date_parts(day_no: Value) -> tuple[Value, Value, Value]:
-    moment = (day_no * SECONDS_PER_DAY).as_timestamp("s")
-    return moment.year(), moment.month(), moment.day()
+def _completed_months(start: Value, end: Value) -> Value:
+    whole = (end.year() - start.year()) * _MONTHS_PER_YEAR + end.month() - start.month()
+    return (whole - ifelse(end.day() < start.day(), 1, 0)).cast("int64")

@@ -62,7 +62,7 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=PUBLICATION,
         deps=[mart_key(name) for name in MARTS],
-        group_name="ops",
+        group_name="publication",
         kinds={"duckdb"},
         owners=owners,
         pool=WAREHOUSE_POOL,

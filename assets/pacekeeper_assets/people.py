@@ -47,13 +47,14 @@ def person(tables: CanonicalTables) -> Table:
 
 
 def employment_of(tables: CanonicalTables) -> Table:
-    """Employments by person: `start_no` and `end_no` as day numbers (`end_no` null while it lasts), fte, contract."""
+    """Employments by person, with `start_no` and `end_no` as day numbers; `end_no` is null while it lasts."""
     jobs = with_person(tables.employment, tables)
     return jobs.select(
         "person_key",
         "employment_key",
         "fte",
         "contract_h_week",
+        "start_date",
         start_no=day_number(jobs.start_date),
         end_no=day_number(jobs.end_date),
     )
@@ -91,20 +92,16 @@ def spine(tables: CanonicalTables, as_of: datetime) -> Table:
     )
     seats = with_person(tables.appointment.filter(tables.appointment.status != "entered_in_error"), tables)
     booked = seats.group_by("person_key").aggregate(first_seat_s=seconds(seats.start_at.min()))
-    as_of_s = int(as_of.timestamp())
     ended = week(tables)
-    ended = ended.filter(ended.week_end_s <= literal(as_of_s, "int64"))
+    ended = ended.filter(ended.week_end_s <= literal(int(as_of.timestamp()), "int64"))
     people = person(tables).left_join(employed, "person_key").drop("person_key_right")
     people = people.left_join(booked, "person_key").drop("person_key_right")
-    data_begins = seats.aggregate(data_begins_s=seconds(seats.start_at.min()))
-    rows = people.inner_join(ended, "zone").cross_join(data_begins)
-    rows = rows.cross_join(seats.aggregate(data_begins_s=seconds(seats.start_at.min())))
+    rows = people.inner_join(ended, "zone").cross_join(seats.aggregate(data_begins_s=seconds(seats.start_at.min())))
     begun = ibis.coalesce(rows.last_no >= rows.first_start_no, literal(value=False)) | ibis.coalesce(
         rows.week_end_s > rows.first_seat_s, literal(value=False)
     )
-    # Where no appointment is known at all, the last ended week alone is there to say that nothing can be judged.
-    last_week_s = literal(as_of_s - _DAYS_PER_WEEK * SECONDS_PER_DAY, "int64")
-    seen = rows.week_end_s > rows.data_begins_s.fill_null(last_week_s)
+    # Where no appointment is known at all the weeks stay: their verdicts say that nothing can be judged.
+    seen = rows.data_begins_s.isnull() | (rows.week_end_s > rows.data_begins_s)
     over = ibis.coalesce((rows.open_n == 0) & (rows.first_no > rows.last_end_no), literal(value=False))
     return rows.filter(begun & seen & ~over).select(
         "person_key",

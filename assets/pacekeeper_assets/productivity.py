@@ -24,6 +24,8 @@ from pacekeeper_assets.availability import (
 from pacekeeper_assets.employment import fte_week, tenure_week
 from pacekeeper_assets.people import maps, on_local_day, session_clinician_person, spine, spine_day
 
+# 12.6 / 31.5 is 0.4, not a hair less.
+_DIGITS = 9
 HELD = ("completed", "partial")
 
 
@@ -157,7 +159,7 @@ def _judged(rows: Table, policy: Policy) -> Table:
     lowest = number(policy, rows.week_id, lambda rev: rev.section("evaluability").number("not_evaluated_below"))
     full = number(policy, rows.week_id, lambda rev: rev.section("evaluability").number("full_from"))
     outside = rows.has_employment & (rows.employed_days.fill_null(0) == 0)
-    share = (rows.kept_h / rows.template_h).round(9)
+    share = (rows.kept_h / rows.template_h).round(_DIGITS)
     is_short = ibis.coalesce((share < lowest) | (rows.available_h < least_h), literal(value=False))
     reason = ibis.cases(
         (outside, literal(Reason.OUTSIDE_EMPLOYMENT.value)),

@@ -43,7 +43,7 @@ def landing_assets(sources: Sequence[SourceSpec], *, owners: Sequence[str]) -> d
     barrier = dg.AssetSpec(
         LANDING,
         deps=[spec.key for spec in raw_specs],
-        group_name="ops",
+        group_name="landing",
         kinds={"sqlite"},
         owners=owners,
         description="Landing ledger of the run: read = inserted + updated + unchanged + duplicate + rejected + "

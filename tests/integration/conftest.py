@@ -31,6 +31,6 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder: Path = tmp_path_factory.mktemp("demo")
     os.environ.pop("PACEKEEPER_CONFIG", None)
     practice = build_practice()
-    with FhirServer(practice.resources) as server:
+    with FhirServer(practice.resources, page_size=500) as server:
         home = write_demo_home(folder, practice, base_url=server.url, token=server.token or "")
         yield Night(practice, server, home, run_night(home, as_of=practice.as_of))

@@ -65,48 +65,66 @@ class World:
     def day(self, week: int, weekday: int = 0) -> date:
         return MONDAY + timedelta(days=7 * week + weekday)
 
-    def clinician(self, key: str, *, person: str | None = None, source: str = "ehr", **over: object) -> None:
+    def clinician(self, key: str, *, person: str | None = None, source: str = "ehr", **over: Any) -> None:
         values: Row = {"practice_key": "p", "role": "therapist", "license_level": "licensed", **over}
         self.add("clinician", clinician_key=key, source=source, **values)
         self.add("person_match", clinician_key=key, person_key=person or key, matched_on="npi", source="derived")
 
-    def employ(self, start: date, end: date | None = None, *, fte: float | None = 1.0, key: str = "c1", **over: object) -> None:
+    def employ(
+        self, start: date, end: date | None = None, *, fte: float | None = 1.0, key: str = "c1", **over: Any
+    ) -> None:
         values: Row = {"employment_type": "w2", "contract_h_week": 40.0 if fte is None else 40.0 * fte, **over}
         number = len(self.rows["employment"])
         self.add(
-            "employment", employment_key=f"e{number}", clinician_key=key, start_date=start, end_date=end, fte=fte,
+            "employment",
+            employment_key=f"e{number}",
+            clinician_key=key,
+            start_date=start,
+            end_date=end,
+            fte=fte,
             **{"source": "hr", **values},
         )
 
     def session(
-        self, day: date, clock: str, minutes: int, *, key: str = "c1", clients: Iterable[str] = ("k1",), **over: object
+        self, day: date, clock: str, minutes: int, *, key: str = "c1", clients: Iterable[str] = ("k1",), **over: Any
     ) -> str:
         number = len(self.rows["session"])
         name = str(over.pop("session_key", f"s{number}"))
         start = self.at(day, clock)
         values: Row = {
-            "duration_source": "actual", "session_type": "individual", "modality": "in_person", "status": "completed",
-            "is_intake": False, **over,
+            "duration_source": "actual",
+            "session_type": "individual",
+            "modality": "in_person",
+            "status": "completed",
+            "is_intake": False,
+            **over,
         }
         self.add(
-            "session", session_key=name, clinician_key=key, started_at=start,
-            ended_at=start + timedelta(minutes=minutes), **values,
+            "session",
+            session_key=name,
+            clinician_key=key,
+            started_at=start,
+            ended_at=start + timedelta(minutes=minutes),
+            **values,
         )
         self.add("session_clinician", session_key=name, clinician_key=key, role="primary", counts_direct=True)
         for client in clients:
             self.add("session_participant", session_key=name, client_key=client, attended=True)
         return name
 
-    def hold(self, week: int, hours: float, *, weekday: int = 0, key: str = "c1", **over: object) -> None:
+    def hold(self, week: int, hours: float, *, weekday: int = 0, key: str = "c1", **over: Any) -> None:
         """Direct time on one day, from 08:00, in one stretch."""
         self.session(self.day(week, weekday), "08:00", round(hours * 60), key=key, **over)
 
-    def seat(self, day: date, clock: str, *, key: str = "c1", client: str | None = "k1", **over: object) -> str:
+    def seat(self, day: date, clock: str, *, key: str = "c1", client: str | None = "k1", **over: Any) -> str:
         number = len(self.rows["appointment"])
         start = self.at(day, clock)
         values: Row = {
-            "booked_via": "staff", "modality_planned": "in_person", "status": "kept",
-            "end_at": start + timedelta(minutes=50), **over,
+            "booked_via": "staff",
+            "modality_planned": "in_person",
+            "status": "kept",
+            "end_at": start + timedelta(minutes=50),
+            **over,
         }
         self.add(
             "appointment", appointment_key=f"a{number}", client_key=client, clinician_key=key, start_at=start, **values
@@ -119,7 +137,9 @@ class World:
         for _ in range(missed):
             self.seat(self.day(week, weekday), "09:00", status="no_show")
 
-    def block(self, day: date, start: str, end: str, *, kind: str = "client_available", key: str = "c1", **over: object) -> None:
+    def block(
+        self, day: date, start: str, end: str, *, kind: str = "client_available", key: str = "c1", **over: Any
+    ) -> None:
         number = len(self.rows["schedule_block"])
         from_at = self.at(day, start)
         to_at = self.at(day + timedelta(days=1), "00:00") if end == "24:00" else self.at(day, end)
@@ -131,26 +151,43 @@ class World:
         for weekday in range(days):
             self.block(self.day(week, weekday), "08:00", f"{8 + hours_a_day:02d}:00", key=key)
 
-    def leave(self, day: date, hours: float, *, kind: str = "take", key: str = "c1", **over: object) -> None:
+    def leave(self, day: date, hours: float, *, kind: str = "take", key: str = "c1", **over: Any) -> None:
         number = len(self.rows["pto_ledger"])
         self.add(
-            "pto_ledger", pto_entry_key=f"l{number}", clinician_key=key, entry_date=day, kind=kind, hours=hours,
+            "pto_ledger",
+            pto_entry_key=f"l{number}",
+            clinician_key=key,
+            entry_date=day,
+            kind=kind,
+            hours=hours,
             **{"source": "hr", "is_approved": True, **over},
         )
 
     def assign(self, client: str, start: date, end: date | None = None, *, key: str = "c1") -> None:
         number = len(self.rows["case_assignment"])
         self.add(
-            "case_assignment", assignment_key=f"g{number}", episode_key=f"ep-{client}", client_key=client,
-            clinician_key=key, from_date=start, to_date=end, share=1.0,
+            "case_assignment",
+            assignment_key=f"g{number}",
+            episode_key=f"ep-{client}",
+            client_key=client,
+            clinician_key=key,
+            from_date=start,
+            to_date=end,
+            share=1.0,
         )
 
-    def answer(self, day: date, total: int | None, *, client: str = "k1", item9: int | None = None, **over: object) -> str:
+    def answer(self, day: date, total: int | None, *, client: str = "k1", item9: int | None = None, **over: Any) -> str:
         name = f"r{len(self.rows['measure_response'])}"
         values: Row = {"status": "complete" if total is not None else "partial", "respondent": "self", **over}
         self.add(
-            "measure_response", response_key=name, client_key=client, instrument="phq9", total=total,
-            administered_at=self.at(day, "10:00"), scoring_version="phq9-1", **values,
+            "measure_response",
+            response_key=name,
+            client_key=client,
+            instrument="phq9",
+            total=total,
+            administered_at=self.at(day, "10:00"),
+            scoring_version="phq9-1",
+            **values,
         )
         if item9 is not None:
             self.add("measure_item", response_key=name, item_no=9, value=item9)
@@ -183,14 +220,17 @@ class World:
         reads = {("ehr", entity): as_of for entity in _MAPPED if entity not in {"employment", "pto_ledger"}}
         reads |= {("hr", entity): as_of for entity in ("employment", "pto_ledger", "clinician")}
         states = [
-            SourceCompleteness(source, entity, None if source in self.never_read else until, source not in self.never_read)
+            SourceCompleteness(
+                source, entity, None if source in self.never_read else until, source not in self.never_read
+            )
             for (source, entity), until in {**reads, **self.completeness}.items()
             if until is not None or (source, entity) not in self.completeness
         ]
         return materialise(self.con, as_of=as_of, policy=policy or load_policy(), completeness=states)
 
     def select(self, sql: str) -> list[Row]:
-        return self.con.raw_sql(sql).to_arrow_table().to_pylist()
+        rows: list[Row] = self.con.raw_sql(sql).to_arrow_table().to_pylist()
+        return rows
 
     def week_row(self, mart: str, week: int, *, key: str = "c1") -> Row:
         rows = self.select(

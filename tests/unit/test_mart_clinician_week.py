@@ -17,8 +17,25 @@ def world() -> World:
     made.employ(EARLY)
     made.seat(made.day(0), "07:00", client=None)
     for key in (
-        "overlap", "group", "co1", "co2", "night", "template", "leave", "ledger", "both", "protected", "admin",
-        "unblocked", "thin", "partial", "almost", "modality", "void", "silent", "double",
+        "overlap",
+        "group",
+        "co1",
+        "co2",
+        "night",
+        "template",
+        "leave",
+        "ledger",
+        "both",
+        "protected",
+        "admin",
+        "unblocked",
+        "thin",
+        "partial",
+        "almost",
+        "modality",
+        "void",
+        "silent",
+        "double",
     ):
         made.clinician(key)
         made.employ(EARLY, key=key)
@@ -30,7 +47,14 @@ def world() -> World:
     eight = [f"g{number}" for number in range(8)]
     made.session(made.day(0, 1), "13:00", 90, key="group", clients=eight, session_type="group", group_key="grp")
     for client in eight:
-        made.seat(made.day(0, 1), "13:00", key="group", client=client, group_key="grp", end_at=made.at(made.day(0, 1), "14:30"))
+        made.seat(
+            made.day(0, 1),
+            "13:00",
+            key="group",
+            client=client,
+            group_key="grp",
+            end_at=made.at(made.day(0, 1), "14:30"),
+        )
 
     shared = made.session(made.day(0, 2), "10:00", 75, key="co1", session_type="couple")
     made.add("session_clinician", session_key=shared, clinician_key="co2", role="co_therapist", counts_direct=True)
@@ -40,8 +64,12 @@ def world() -> World:
 
     for weekday in (1, 2):
         made.add(
-            "availability_template", template_key=f"t{weekday}", clinician_key="template", weekday=weekday,
-            start_minute=9 * 60, end_minute=15 * 60,
+            "availability_template",
+            template_key=f"t{weekday}",
+            clinician_key="template",
+            weekday=weekday,
+            start_minute=9 * 60,
+            end_minute=15 * 60,
         )
     made.block(made.day(0), "12:00", "13:00", kind="pto", key="template")
 
@@ -158,7 +186,11 @@ def test_direct_time_outside_blocks_adds_to_available_time(world: World) -> None
 
 def test_week_below_the_least_available_hours_is_not_evaluated(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="thin")
-    assert (row["available_h"], row["evaluability"], row["evaluability_reason"]) == (4.0, "not_evaluated", "low_denominator")
+    assert (row["available_h"], row["evaluability"], row["evaluability_reason"]) == (
+        4.0,
+        "not_evaluated",
+        "low_denominator",
+    )
 
 
 def test_week_with_forty_percent_left_is_partial(world: World) -> None:
@@ -215,7 +247,14 @@ def changes() -> World:
     made.employ(date(2025, 12, 12), key="month")
     night = date(2026, 3, 8)
     made.session(night, "01:30", 60)
-    made.add("availability_template", template_key="t7", clinician_key="c1", weekday=7, start_minute=9 * 60, end_minute=17 * 60)
+    made.add(
+        "availability_template",
+        template_key="t7",
+        clinician_key="c1",
+        weekday=7,
+        start_minute=9 * 60,
+        end_minute=17 * 60,
+    )
     made.add("availability_template", template_key="t0", clinician_key="c1", weekday=7, start_minute=0, end_minute=240)
     made.run(weeks=10)
     return made
@@ -246,6 +285,11 @@ def test_spine_begins_and_ends_with_the_weeks_of_employment(changes: World) -> N
         (changes.day(0), changes.day(1)),
         (changes.day(1), changes.day(9)),
     ]
+
+
+def test_no_spine_begins_before_the_practices_first_appointment(changes: World) -> None:
+    # employed since a year before
+    assert changes.select("SELECT min(week_id) AS first FROM marts.clinician_week") == [{"first": changes.day(0)}]
 
 
 def test_week_that_has_not_ended_has_no_row(changes: World) -> None:

@@ -30,7 +30,11 @@ def test_default_profile_states_the_settled_thresholds() -> None:
     assert [use.settings.whole("floor_streak"), use.settings.number("min_available_h")] == [3, 8]
     caseload, missed = policy.guardrail("active_caseload"), policy.guardrail("no_show")
     assert [caseload.threshold(key) for key in ("warn", "breach")] == [50, 60]
-    assert [missed.threshold("breach"), missed.settings.whole("min_n"), missed.settings.word("definition")] == [0.1, 20, "A"]
+    assert [missed.threshold("breach"), missed.settings.whole("min_n"), missed.settings.word("definition")] == [
+        0.1,
+        20,
+        "A",
+    ]
 
 
 @pytest.mark.parametrize("profile", profiles())
@@ -64,7 +68,11 @@ def test_ceiling_of_22_h_with_32_bookable_h_contradicts_the_floor(tmp_path: Path
 
 
 def test_thresholds_out_of_order_cannot_be_acknowledged(tmp_path: Path) -> None:
-    text = OWN + 'acknowledge_conflict = true\n[guardrails.active_caseload.thresholds]\nwarn = { value = 61, unit = "clients", provenance = "us" }\n'
+    text = (
+        OWN
+        + "acknowledge_conflict = true\n[guardrails.active_caseload.thresholds]\n"
+        + 'warn = { value = 61, unit = "clients", provenance = "us" }\n'
+    )
     assert not passes(load_policy(file=written(tmp_path, text)))
 
 
@@ -83,7 +91,11 @@ def test_change_holds_for_weeks_that_begin_on_or_after_its_date(tmp_path: Path) 
 
 
 def test_version_follows_values_and_not_the_words_around_them(tmp_path: Path) -> None:
-    same = OWN + '[guardrails.no_show]\nowner = "front desk"\n[guardrails.no_show.thresholds]\nbreach = { value = 0.1, unit = "ratio", provenance = "us" }\n'
+    same = (
+        OWN
+        + '[guardrails.no_show]\nowner = "front desk"\n[guardrails.no_show.thresholds]\n'
+        + 'breach = { value = 0.1, unit = "ratio", provenance = "us" }\n'
+    )
     other = same.replace("0.1,", "0.12,")
     assert load_policy(file=written(tmp_path, same)).latest.version == load_policy().latest.version
     assert load_policy(file=written(tmp_path, other)).latest.version != load_policy().latest.version
@@ -111,18 +123,28 @@ def test_version_follows_values_and_not_the_words_around_them(tmp_path: Path) ->
             id="no provenance",
         ),
         pytest.param(
-            '[leave]\nkinds = { value = ["nap"], unit = "pto_kind", provenance = "x" }\n', ["leave.kinds", "take"], id="word outside the vocabulary"
+            '[leave]\nkinds = { value = ["nap"], unit = "pto_kind", provenance = "x" }\n',
+            ["leave.kinds", "take"],
+            id="word outside the vocabulary",
         ),
-        pytest.param('[guardrails.no_show]\nseverity = "loud"\n', ["guardrails.no_show", "severity", "error"], id="severity"),
+        pytest.param(
+            '[guardrails.no_show]\nseverity = "loud"\n', ["guardrails.no_show", "severity", "error"], id="severity"
+        ),
         pytest.param('[[change]]\nreason = "x"\n', ["change 1", "effective_from"], id="change without a date"),
-        pytest.param("[[change]]\neffective_from = 1999-01-01\n", ["change 1", "1999-01-01", "order"], id="change before the start"),
+        pytest.param(
+            "[[change]]\neffective_from = 1999-01-01\n",
+            ["change 1", "1999-01-01", "order"],
+            id="change before the start",
+        ),
         pytest.param("a = \n", ["policy.toml", "TOML"], id="no TOML"),
     ],
 )
 def test_error_names_file_section_and_key(tmp_path: Path, text: str, named: list[str]) -> None:
     with pytest.raises(PolicyError) as caught:
         load_policy(file=written(tmp_path, OWN + text))
-    assert all(part in str(caught.value) for part in [*named, "policy.toml" if "TOML" in named else ""]), str(caught.value)
+    assert all(part in str(caught.value) for part in [*named, "policy.toml" if "TOML" in named else ""]), str(
+        caught.value
+    )
 
 
 def test_file_without_a_base_must_state_everything(tmp_path: Path) -> None:
@@ -148,7 +170,11 @@ def test_unknown_guardrail_and_key_are_named_with_what_there_is() -> None:
 def test_ramp_band_of_later_months_is_the_last() -> None:
     revision = load_policy().latest
     assert [(revision.ramp_band(month).low, revision.ramp_band(month).high) for month in (1, 2, 3, 4, 30)] == [
-        (8, 12), (14, 18), (18, 22), (18, 22), (18, 22),
+        (8, 12),
+        (14, 18),
+        (18, 22),
+        (18, 22),
+        (18, 22),
     ]
 
 

@@ -17,7 +17,7 @@ _NOT_HOLDING = ("CON", "REF", "SPRF")
 def appointment(raw: RawTables) -> Table:
     """One client seat per Appointment: its first client, clinician and location.
 
-    Source of the status rule: domain C4; proposals, requests and waiting-list entries hold no place in a calendar.
+    Proposals, requests and waiting-list entries hold no place in a calendar: out of scope.
     """
     t = _with_participants(raw, raw.appointment)
     status = raw.value_map("appointment_status", t.status)

@@ -20,7 +20,7 @@ _MINUTES = (("min", 1.0), ("h", 60.0), ("s", 1.0 / 60.0))
 def session(raw: RawTables) -> Table:
     """Times by the best source there is: the clinician's own period, the encounter's, its length, the appointment's.
 
-    Source of that order: domain C4. Hospital classes and encounters that did not end are out of scope.
+    Hospital classes and encounters that did not end are out of scope.
     """
     t = _timed(raw, _encounters(raw))
     kind = raw.value_map("session_type", t.type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from pacekeeper.columns import (
     Area,
@@ -40,6 +41,8 @@ PHQ9_ITEMS = (
 #: Participants of an appointment among which a change of clinician is seen from one version to the next.
 WATCHED_PARTICIPANTS = 4
 
+#: A server may make a change visible some time after the time it gives it.
+_LAG = timedelta(minutes=10)
 _LAST_UPDATED = Instant(path="meta.lastUpdated", description="Server's time of the last change.")
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-"
 _URI = r"[A-Za-z][A-Za-z0-9+.:/_#?=&%~-]*"
@@ -66,6 +69,7 @@ def _resource(name: str, resource_type: str, columns: dict[str, Column], *, keep
         name,
         {**columns, "last_updated": _LAST_UPDATED},
         cursor="last_updated",
+        lag=_LAG,
         resource_type=resource_type,
         keep=keep,
         description=f"FHIR {resource_type}",
@@ -327,6 +331,6 @@ SERVER_STREAMS = (
 
 #: As a folder is read: always whole, so that what it lacks was deleted.
 FOLDER_STREAMS = tuple(
-    stream if stream.child_of is not None else replace(stream, cursor=None, deletes="key_diff")
+    stream if stream.child_of is not None else replace(stream, cursor=None, lag=timedelta(), deletes="key_diff")
     for stream in SERVER_STREAMS
 )

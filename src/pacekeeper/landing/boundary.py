@@ -57,8 +57,8 @@ class StreamCounts:
 class Boundary:
     """Turns the pages of one source into spool parts; `sink` receives each part as an Arrow table.
 
-    rows: the columns that land, and `_seq`, the position of the record in its stream's read.
-    rejected: row_key, column_name, reason, _locator. deleted: row_key.
+    rows: the columns that land, with `_seq`, the position of the record in its stream's read, and `_content_hash`.
+    rejected: row_key, column_name, reason, locator. deleted: row_key.
     """
 
     def __init__(
@@ -144,9 +144,7 @@ class Boundary:
     def _arrow_documents(self, rows: pa.Table) -> pa.ChunkedArray[Any]:
         self._con.register("_page", rows)
         try:
-            return self._con.execute(
-                "SELECT to_json(p)::VARCHAR AS doc FROM _page p"
-            ).to_arrow_table()["doc"]
+            return self._con.execute("SELECT to_json(p)::VARCHAR AS doc FROM _page p").to_arrow_table()["doc"]
         finally:
             self._con.unregister("_page")
 
@@ -207,7 +205,8 @@ class Boundary:
     def _hand_over(self, sql: StreamSql) -> None:
         name, counts = sql.stream.name, self.counts[sql.stream.name]
         kept = self._con.execute(
-            f"SELECT {sql.landed} FROM {sql.typed} WHERE _scope IS NULL AND _faults IS NULL"
+            f"SELECT {sql.landed}, {sql.content_hash} AS _content_hash FROM {sql.typed} "
+            "WHERE _scope IS NULL AND _faults IS NULL"
         ).to_arrow_table()
         if kept.num_rows:
             self._sink("rows", name, kept)

@@ -63,12 +63,16 @@ def _resource(name: str, new: NewVersions) -> Any:
     import dlt
     import pyarrow.parquet as pq
 
-    schema = pq.read_schema(new.file).empty_table()
-    imported = dlt.mark.with_file_import(str(new.file), "parquet", items_count=new.rows, hints=schema)
+    file = str(new.file)
+    imported = dlt.mark.with_file_import(
+        file, "parquet", items_count=new.rows, hints=pq.read_schema(file).empty_table()
+    )
     return dlt.resource(
         [imported],
         name=name,
         primary_key="version_id",
+        # Of a key, dlt says "not null", Parquet "nullable"; where they differ dlt writes the whole file once more.
+        columns={"version_id": {"nullable": True}},
         write_disposition="append" if new.is_first else {"disposition": "merge", "strategy": "insert-only"},
         schema_contract={"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
     )

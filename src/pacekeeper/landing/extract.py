@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,11 +46,20 @@ class Request:
 
 
 def extract(requests: Sequence[Request], *, on_progress: Progress | None = None) -> list[Extraction]:
-    """Read every source; a source that fails, hangs or dies is told in its own result and stops no other."""
+    """Read every source; a source that fails, hangs or dies is told in its own result and stops no other.
+
+    Interrupted, it kills what it started before it lets the interrupt through.
+    """
     if not requests:
         return []
+    workers = _Workers()
     with ThreadPoolExecutor(max_workers=min(_CONCURRENT, len(requests))) as pool:
-        return list(pool.map(lambda request: _extract_one(request, on_progress), requests))
+        running = [pool.submit(_extract_one, request, workers, on_progress) for request in requests]
+        try:
+            return [future.result() for future in running]
+        except BaseException:
+            workers.stop()
+            raise
 
 
 def since_of(streams: Mapping[str, tuple[datetime | None, float]]) -> dict[str, str]:
@@ -61,31 +71,67 @@ def since_of(streams: Mapping[str, tuple[datetime | None, float]]) -> dict[str, 
     }
 
 
-def _extract_one(request: Request, on_progress: Progress | None) -> Extraction:
+class _Workers:
+    """The processes that are running; none starts after `stop`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: list[subprocess.Popen[str]] = []
+        self._is_stopped = False
+
+    def start(self) -> subprocess.Popen[str] | None:
+        with self._lock:
+            if self._is_stopped:
+                return None
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pacekeeper.landing.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # a plugin may print what it reads
+                text=True,
+                start_new_session=True,
+            )
+            self._running.append(process)
+            return process
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill the process and what it started, and wait for it."""
+        with self._lock:
+            if process in self._running:
+                self._running.remove(process)
+                _kill_group(process)
+        process.wait()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._is_stopped = True
+            for process in self._running:
+                _kill_group(process)
+
+
+def _extract_one(request: Request, workers: _Workers, on_progress: Progress | None) -> Extraction:
     job = request.job
     folder = Path(job.folder)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
     started = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pacekeeper.landing.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a plugin may print what it reads
-        text=True,
-        start_new_session=True,
-    )
-    expired = threading.Event()
-    timer = threading.Timer(request.deadline_seconds, _kill, (process, expired))
-    timer.start()
+    process = workers.start()
+    if process is None:
+        return Extraction(job.source, folder, 0.0, error_class="FatalError", message="the run was interrupted")
+    follower = threading.Thread(target=_follow, args=(process.stdout, on_progress), daemon=True)
+    follower.start()
+    is_late = False
     try:
         _tell(process.stdin, job)
-        _follow(process.stdout, on_progress)
-        process.wait()
+        process.wait(timeout=request.deadline_seconds)
+    except subprocess.TimeoutExpired:
+        is_late = True
     finally:
-        timer.cancel()
-        _kill_group(process)
+        workers.kill(process)
+        follower.join()
+        _close(process.stdin)
     seconds = time.monotonic() - started
-    if expired.is_set():
+    if is_late:
         return Extraction(
             job.source,
             folder,
@@ -105,28 +151,33 @@ def _extract_one(request: Request, on_progress: Progress | None) -> Extraction:
 
 
 def _tell(stdin: IO[str] | None, job: Job) -> None:
+    """Hand the job over. The pipe stays open: when it closes, because this process died, the worker ends too."""
     if stdin is not None:
         try:
-            stdin.write(job.to_json())
-            stdin.close()
+            stdin.write(job.to_json() + "\n")
+            stdin.flush()
         except BrokenPipeError:  # it died at once; its exit code says so
+            return
+
+
+def _close(stdin: IO[str] | None) -> None:
+    if stdin is not None:
+        try:
+            stdin.close()
+        except BrokenPipeError:
             return
 
 
 def _follow(stdout: IO[str] | None, on_progress: Progress | None) -> None:
     for line in stdout or ():
-        if on_progress is None or not line.startswith("{"):
+        if on_progress is None:
             continue
         try:
             event = json.loads(line)
-            on_progress(str(event["source"]), str(event["stream"]), int(event["rows"]))
-        except (ValueError, KeyError, TypeError):  # a plugin printed something of its own
+            told = str(event["source"]), str(event["stream"]), int(event["rows"])
+        except (ValueError, KeyError, TypeError):  # something that was imported printed a line of its own
             continue
-
-
-def _kill(process: subprocess.Popen[str], expired: threading.Event) -> None:
-    expired.set()
-    _kill_group(process)
+        on_progress(*told)
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:

@@ -1,6 +1,6 @@
 """The spool: what the boundary let through, as Parquet, before the warehouse sees it. Already safe to keep.
 
-<spool>/<run>/<source>/<stream>/rows-000001.parquet      typed rows, keys hashed
+<spool>/<run>/<source>/<stream>/rows-000001.parquet      typed rows, keys hashed, and their content hash
                                 rejected-000001.parquet  row_key, column_name, reason, locator; no values
                                 deleted-000001.parquet   row_key of records the source reports as deleted
                        manifest.json                     written last: the read is complete
@@ -21,6 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pacekeeper.landing.boundary import PartKind, StreamCounts
+
+#: Rows the engine reads on one thread at a time.
+_ROW_GROUP = 122_880
 
 
 @dataclass
@@ -59,7 +62,8 @@ class SpoolWriter:
         self._parts[stream, kind] += 1
         folder = self.folder / stream
         folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, folder / f"{kind}-{self._parts[stream, kind]:06d}.parquet", compression="lz4")
+        file = folder / f"{kind}-{self._parts[stream, kind]:06d}.parquet"
+        pq.write_table(table, file, compression="lz4", row_group_size=_ROW_GROUP)
 
 
 def parts(folder: Path, stream: str, kind: PartKind) -> list[str]:

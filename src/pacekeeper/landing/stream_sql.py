@@ -17,6 +17,8 @@ from pacekeeper.landing.identity_sql import messages
 from pacekeeper.landing.paths import Shape, first_field, json_path, sql_literal, sql_name
 from pacekeeper.stream import Stream
 
+#: Columns landing adds before a row has versions.
+IDENTITY = ("row_key", "parent_key")
 PARSED = "_parsed"
 
 
@@ -50,6 +52,19 @@ class StreamSql:
     def landed(self) -> str:
         """Columns of a typed row that land, and `_seq`, the position of its record in the read."""
         return ", ".join(["_seq", *(sql_name(name) for name in raw_columns(self.stream))])
+
+    @property
+    def content_hash(self) -> str:
+        """SQL for the hash by which two contents of a record are compared; the cursor alone makes no new content."""
+        cells = []
+        for name, kind in raw_columns(self.stream).items():
+            if name in IDENTITY or name in {self.stream.cursor, self.stream.key}:
+                continue
+            # Formatting an instant takes ten times as long as formatting the number it is stored as.
+            value = f"epoch_us({sql_name(name)})" if kind == "TIMESTAMPTZ" else sql_name(name)
+            # Names are hashed with the values and nulls are skipped: a column added later changes no old hash.
+            cells.append(f"'{name}=' || {value}::VARCHAR")
+        return f"md5(concat_ws(chr(31), {', '.join(cells)}))" if cells else "md5('')"
 
     def declared_fields(self) -> set[str]:
         """Top-level fields of a record that something declared reads."""
@@ -130,9 +145,11 @@ class StreamSql:
         carried += sorted({self._text_of(name) for name in stream.columns})
         joins = " ".join(f"LEFT JOIN {_hash_table(text)} ON {_hash_table(text)}.t = p.{text}" for text in hashed)
         kept = ", ".join(["_locator", "_scope", "_fields", *(_elements(child) for child in self.children)])
+        read = ", ".join([*(f"p.{name}" for name in carried), *values, f"{row_key} AS row_key"])
+        read += ", p._parent_key AS parent_key" if is_child else ""
         return (
-            f"CREATE OR REPLACE TEMP TABLE {self.typed} AS WITH _valued AS (SELECT {', '.join('p.' + name for name in carried)}, "
-            f"{', '.join(values)}, {row_key} AS row_key{', p._parent_key AS parent_key' if is_child else ''} FROM {PARSED} p {joins}) "
+            f"CREATE OR REPLACE TEMP TABLE {self.typed} AS "
+            f"WITH _valued AS (SELECT {read} FROM {PARSED} p {joins}) "
             f"SELECT {self.landed}, {kept}, {self._faults()} AS _faults FROM _valued"
         )
 
@@ -162,10 +179,11 @@ class StreamSql:
         # Asked first, because it is cheap and nearly always true that nothing is wrong.
         is_faulty = " OR ".join(f"({reason}) IS NOT NULL" for reason in reasons.values()) or "false"
         listed = ", ".join(f"{{'column_name': {sql_literal(n)}, 'reason': {r}}}" for n, r in reasons.items())
+        faults = f"[{listed}]::STRUCT(column_name VARCHAR, reason VARCHAR)[]"
         return (
             "CASE WHEN _broken IS NOT NULL THEN [{'column_name': '', 'reason': _broken}] "
             f"WHEN _scope IS NULL AND ({is_faulty}) THEN "
-            f"list_filter([{listed}]::STRUCT(column_name VARCHAR, reason VARCHAR)[], lambda f: f.reason IS NOT NULL) END"
+            f"list_filter({faults}, lambda f: f.reason IS NOT NULL) END"
         )
 
     def _scope(self, shape: Shape) -> str:

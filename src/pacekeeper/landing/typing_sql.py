@@ -61,7 +61,9 @@ def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:
             number = f"TRY_CAST({text} AS DECIMAL(38,18))"
             slow = f"CASE WHEN {number} = trunc({number}) THEN TRY_CAST({number} AS BIGINT) END"
             value = f"CASE WHEN regexp_full_match({text}, '[+-]?\\d+') THEN TRY_CAST({text} AS BIGINT) ELSE {slow} END"
-            return Typed(value, f"CASE WHEN TRY_CAST({text} AS DOUBLE) IS NULL THEN 'not_a_number' ELSE 'not_an_integer' END")
+            return Typed(
+                value, f"CASE WHEN TRY_CAST({text} AS DOUBLE) IS NULL THEN 'not_a_number' ELSE 'not_an_integer' END"
+            )
         case c.Decimal():
             return Typed(f"TRY_CAST({text} AS DECIMAL(18,4))", "'not_a_number'")
         case c.Boolean():

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pacekeeper.columns import Key
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.landing.paths import sql_literal, sql_name
 from pacekeeper.landing.spool import StreamManifest, parts
-from pacekeeper.landing.stream_sql import raw_columns
+from pacekeeper.landing.stream_sql import IDENTITY, raw_columns
 from pacekeeper.stream import Stream
 
 #: SQL types of the columns landing adds to the declared ones.
@@ -28,7 +27,6 @@ VERSION_COLUMNS: Mapping[str, str] = {
     "observed_at": "TIMESTAMPTZ",
     "batch_id": "VARCHAR",
 }
-_IDENTITY = ("row_key", "parent_key")
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class VersionFinder:
         tombstones = self._con.count(f"SELECT count(*) FROM {_table('gone', stream)}")
         found = inserted + updated + tombstones
         return NewVersions(
-            file=self._write(stream) if found else None,
+            file=self._write(stream, is_all_new=is_first and not duplicate) if found else None,
             is_first=is_first,
             inserted=inserted,
             updated=updated,
@@ -129,8 +127,8 @@ class VersionFinder:
             self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {empty}, '' AS content_hash WHERE false")
             return 0
         self._raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {', '.join(names)}, {_content_hash(stream)} "
-            f"AS content_hash FROM read_parquet({_listed(files)})"
+            f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {', '.join(names)}, "
+            f"_content_hash AS content_hash FROM read_parquet({_listed(files)})"
         )
         total = self._con.count(f"SELECT count(*) FROM {batch}")
         if has_parent:
@@ -155,7 +153,9 @@ class VersionFinder:
         names = ["row_key", *(["parent_key"] if stream.child_of else []), "version_id", "version_no", "content_hash"]
         if not self._con.has_table(schema_of(self._source), stream.name):
             typed = ", ".join(f"NULL::{all_columns(stream)[n]} AS {n}" for n in names)
-            self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {typed}, false AS is_deleted WHERE false")
+            self._raw.execute(
+                f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {typed}, false AS is_deleted WHERE false"
+            )
             return
         touched = "true"
         if stream.child_of is not None:
@@ -165,8 +165,7 @@ class VersionFinder:
             )
         elif not manifest.was_full:
             touched = (
-                f"row_key IN (SELECT row_key FROM {_table('batch', stream)} "
-                f"UNION ALL {self._keys(stream, 'deleted')})"
+                f"row_key IN (SELECT row_key FROM {_table('batch', stream)} UNION ALL {self._keys(stream, 'deleted')})"
             )
         self._raw.execute(
             f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {', '.join([*names, 'is_deleted'])} "
@@ -199,19 +198,26 @@ class VersionFinder:
         has_nameless = any(column in {"", stream.key} for column, _, _ in manifest.rejected)
         return manifest.was_full and manifest.read > 0 and not has_nameless
 
-    def _write(self, stream: Stream) -> Path:
-        """The versions and tombstones of one stream, as a Parquet file."""
+    def _write(self, stream: Stream, *, is_all_new: bool) -> Path:
+        """The versions and tombstones of one stream, as a Parquet file. is_all_new: every row of the spool is one."""
         file = self._into / f"{stream.name}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         columns = raw_columns(stream)
+        landed = ", ".join(f"r.{sql_name(n)}" for n in columns)
+        files = parts(self._folder, stream.name, "rows")
         selects = []
-        if files := parts(self._folder, stream.name, "rows"):
+        if is_all_new:
             selects.append(
-                f"SELECT {', '.join(f'r.{sql_name(n)}' for n in columns)}, v.predecessor_id, v.version_no, "
-                f"v.content_hash, false AS is_deleted FROM read_parquet({_listed(files)}) r "
+                f"SELECT {landed}, NULL::VARCHAR AS predecessor_id, 1::BIGINT AS version_no, "
+                f"r._content_hash AS content_hash, false AS is_deleted FROM read_parquet({_listed(files)}) r"
+            )
+        elif files:
+            selects.append(
+                f"SELECT {landed}, v.predecessor_id, v.version_no, v.content_hash, false AS is_deleted "
+                f"FROM read_parquet({_listed(files)}) r "
                 f"JOIN {_table('changed', stream)} v ON v.row_key = r.row_key AND v._seq = r._seq"
             )
-        empty = ", ".join(f"c.{n}" if n in _IDENTITY else f"NULL::{t} AS {sql_name(n)}" for n, t in columns.items())
+        empty = ", ".join(f"c.{n}" if n in IDENTITY else f"NULL::{t} AS {sql_name(n)}" for n, t in columns.items())
         selects.append(
             f"SELECT {empty}, c.version_id AS predecessor_id, c.version_no + 1 AS version_no, "
             f"'deleted' AS content_hash, true AS is_deleted FROM {_table('current', stream)} c "
@@ -238,9 +244,7 @@ class VersionFinder:
         files = parts(self._folder, stream.name, "rows")
         if stream.cursor is None or not files:
             return None
-        row = self._raw.execute(
-            f"SELECT max({sql_name(stream.cursor)}) FROM read_parquet({_listed(files)})"
-        ).fetchone()
+        row = self._raw.execute(f"SELECT max({sql_name(stream.cursor)}) FROM read_parquet({_listed(files)})").fetchone()
         return row[0].astimezone(UTC) if row and isinstance(row[0], datetime) else None
 
     def _keys(self, stream: Stream, kind: str) -> str:
@@ -265,20 +269,6 @@ def parents_first(streams: Sequence[Stream]) -> list[Stream]:
         placed |= {stream.name for stream in ready}
         waiting = [stream for stream in waiting if stream not in ready]
     return ordered
-
-
-def _content_hash(stream: Stream) -> str:
-    """SQL for the hash by which two contents of a record are compared; the cursor alone makes no new content."""
-    cells = []
-    for name, kind in raw_columns(stream).items():
-        column = stream.columns.get(name)
-        if name in _IDENTITY or name == stream.cursor or isinstance(column, Key):
-            continue
-        # Formatting an instant takes ten times as long as formatting the number it is stored as.
-        value = f"epoch_us({sql_name(name)})" if kind == "TIMESTAMPTZ" else sql_name(name)
-        # Names are hashed with the values and nulls are skipped: a column added later changes no old hash.
-        cells.append(f"'{name}=' || {value}::VARCHAR")
-    return f"md5(concat_ws(chr(31), {', '.join(cells)}))" if cells else "md5('')"
 
 
 def _table(kind: str, stream: Stream) -> str:

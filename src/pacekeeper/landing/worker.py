@@ -1,19 +1,22 @@
 """One source's extraction, in a process of its own: `python -m pacekeeper.landing.worker`, job on standard input.
 
-It never opens the warehouse. Standard output carries one JSON line per step, for progress.
+It never opens the warehouse. Standard output carries one JSON line per step, for progress; what a plugin prints goes
+nowhere. It ends when standard input closes, because then nobody waits for it any more.
 """
 
 from __future__ import annotations
 
 import json
-import sys
+import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
-from pacekeeper.errors import PacekeeperError
+from pacekeeper.errors import PacekeeperError, PluginError
 from pacekeeper.stream import Window
 
 
@@ -32,8 +35,11 @@ class Job:
         return json.dumps(asdict(self))
 
 
-def run_job(job: Job) -> None:
-    """Read the source into its spool folder. Raises what the source raises, scrubbed at the plugin border."""
+def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> None:
+    """Read the source into its spool folder. Raises what the source raises, scrubbed at the plugin border.
+
+    on_progress: told after every page how many rows of its stream have been read.
+    """
     from pacekeeper import registry
     from pacekeeper.landing.boundary import Boundary
     from pacekeeper.landing.spool import Manifest, SpoolWriter, stream_manifest, write_manifest
@@ -55,12 +61,21 @@ def run_job(job: Job) -> None:
     whole = any(stream.name not in since for stream in top_level)
     window = Window(since=None if whole else min(since.values(), default=None), until=as_of, per_stream=since)
     watermarks: dict[str, datetime] = {}
-    for page in guarded(connector.read(streams, window), source=job.source, connector=source.connector):
+    with plugin_border(job.source, source.connector):
+        pages = connector.read(streams, window)
+    for page in guarded(pages, source=job.source, connector=source.connector):
         boundary.add(page)
-        if page.watermark is not None and page.stream in {s.name for s in top_level}:
+        if page.watermark is not None:
+            if page.watermark.tzinfo is None:
+                raise PluginError(
+                    connector=source.connector,
+                    reason=f"a page of stream {page.stream} has a watermark without a time zone",
+                    fix="yield aware datetimes",
+                )
             # The first page's time: what changed while the others were read is asked for again.
             watermarks.setdefault(page.stream, page.watermark)
-        _progress(job.source, page.stream, boundary.counts[page.stream].read + boundary.waiting(page.stream))
+        if on_progress is not None:
+            on_progress(page.stream, boundary.counts[page.stream].read + boundary.waiting(page.stream))
     boundary.close()
     http = connector.http_or_none
     write_manifest(
@@ -88,21 +103,23 @@ def _root(name: str, parents: Mapping[str, str | None]) -> str:
     return name
 
 
-def _progress(source: str, stream: str, rows: int) -> None:
-    sys.stdout.write(json.dumps({"source": source, "stream": stream, "rows": rows}) + "\n")
-    sys.stdout.flush()
-
-
 def main() -> int:
     """Run the job on standard input; 0 when the read is complete, else 1 with the reason in error.json."""
     from pacekeeper.landing.spool import write_error
     from pacekeeper.log import configure_logging
     from pacekeeper.privacy import describe
 
+    told, progress = _own_pipes()
+    job = Job(**json.loads(_first_line(told)))
+    threading.Thread(target=_end_with, args=(told,), daemon=True).start()
     configure_logging(json=True, level="WARNING")
-    job = Job(**json.loads(sys.stdin.read()))
+
+    def tell(stream: str, rows: int) -> None:
+        progress.write(json.dumps({"source": job.source, "stream": stream, "rows": rows}) + "\n")
+        progress.flush()
+
     try:
-        run_job(job)
+        run_job(job, tell)
     except PacekeeperError as error:
         write_error(Path(job.folder), error_class=type(error).__name__, message=str(error))
     except Exception as error:  # noqa: BLE001 - a process border: class and place are kept, the text may hold data
@@ -112,5 +129,28 @@ def main() -> int:
     return 1
 
 
+def _own_pipes() -> tuple[int, IO[str]]:
+    """Standard input and output under numbers of our own; whoever reads or writes the usual ones meets /dev/null."""
+    told, progress = os.dup(0), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    return told, progress
+
+
+def _first_line(told: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n") and (more := os.read(told, 65536)):
+        line += more
+    return line
+
+
+def _end_with(told: int) -> None:
+    """End this process when the one that started it is gone."""
+    os.read(told, 1)
+    os._exit(1)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    # Not sys.exit: a thread that a plugin left behind must not keep a complete read waiting.
+    os._exit(main())

@@ -18,12 +18,17 @@ class State(StrEnum):
 
 @unique
 class Reason(StrEnum):
-    """Why a verdict is what it is. Null for pass.
+    """Why a verdict is what it is; null for pass.
 
-    no_source: nothing that is configured tells. stale: a source was last read completely before the week's end.
-    partial: input of unknown status. low_denominator: too little to judge by. ramp, leave: the floor does not hold.
-    above_warning, above_ceiling: the value itself. consistently_above: in enough of the last known weeks.
-    single_week_above: far above in this one week. below_floor: under the floor for enough weeks in a row.
+    no_source: nothing that is configured tells.
+    stale: a source was last read completely before the week's end.
+    partial: input of unknown status.
+    low_denominator: too little to judge by.
+    ramp, leave: the floor does not hold.
+    above_warning, above_ceiling: the value itself.
+    consistently_above: in enough of the last known weeks.
+    single_week_above: far above in this one week.
+    below_floor: under the floor for enough weeks in a row.
     outside_employment: of a week's evaluability only; such weeks have no utilization verdict.
     """
 

@@ -59,11 +59,15 @@ def open_table(con: BaseBackend, name: str, database: str | tuple[str, str]) -> 
     Ibis refuses a union of a column that is stored NOT NULL with one that is not, although the rows fit.
     """
     table = con.table(name, database=database).op()
-    relaxed = {column: dtype.copy(nullable=True) for column, dtype in table.schema.items()}
-    return table.copy(schema=ibis.schema(relaxed)).to_expr()
+    return table.copy(schema=nullable(table.schema)).to_expr()
+
+
+def nullable(schema: ibis_schema_types.Schema) -> ibis_schema_types.Schema:
+    """The same columns, each of which may be null."""
+    return ibis.schema({column: dtype.copy(nullable=True) for column, dtype in schema.items()})
 
 
 def no_rows(schema: ibis_schema_types.Schema) -> Table:
     """A table of these columns without rows, bound to no engine."""
     nothing = ibis.range(0, 0).unnest().name("nothing").as_table()
-    return nothing.select(**{name: ibis.null(dtype.copy(nullable=True)) for name, dtype in schema.items()})
+    return nothing.select(**{name: ibis.null(dtype) for name, dtype in nullable(schema).items()})

@@ -33,7 +33,7 @@ def demo(
         shutil.rmtree(folder, ignore_errors=True)
     with console.status("making a synthetic practice"):
         practice = build_practice(clinicians=clinicians, weeks=weeks, seed=seed)
-    with FhirServer(practice.resources) as server:
+    with FhirServer(practice.resources, page_size=500) as server:
         home = write_demo_home(folder, practice, base_url=server.url, token=server.token or "")
         console.print(
             f"[bold]{home.settings.practice.name}[/]: {clinicians} clinicians, {weeks} weeks, "

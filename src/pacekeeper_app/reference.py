@@ -1,0 +1,37 @@
+"""The reference pages that are made from the code: `python -m pacekeeper_app.reference [--check]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+
+def pages() -> Mapping[str, str]:
+    """Markdown by file name."""
+    from pacekeeper.contract.dictionary import dictionary_markdown
+
+    return {"canonical-dictionary.md": dictionary_markdown()}
+
+
+def main() -> int:
+    """Write the pages; with --check, 1 when one of them is stale."""
+    stale = []
+    for name, text in pages().items():
+        path = _FOLDER / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.stderr.write(f"stale: {', '.join(stale)}; run make docs\n")
+        return 1
+    sys.stdout.write(f"{len(pages())} pages, {len(stale)} {'written' if stale else 'changed'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""`measure_trajectory`: PHQ-9 scores read against those before them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any  # a canonical value
+
+import pytest
+from tests.marts import Row, World
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    made = World()
+    made.employ(date(2025, 1, 6))
+    day = made.day(0)
+
+    def series(client: str, totals: list[int | None], **over: Any) -> None:
+        for number, total in enumerate(totals):
+            made.answer(day + timedelta(days=7 * number), total, client=client, **over)
+
+    series("recovers", [18, 15, None, 12, 9])
+    series("worsens", [10, 7, 12, 13])
+    series("improves", [20, 14])
+    series("steady", [4, 5])
+    series("mixed", [10, 11])
+    made.answer(day + timedelta(days=1), 25, client="mixed", respondent="caregiver")
+    for client, value in (("item0", 0), ("item1", 1), ("none", None)):
+        made.answer(day, 3, client=client, item9=value)
+    name = made.answer(day, 3, client="blank")
+    made.add("measure_item", response_key=name, item_no=9, value=None)
+    made.add("measure_item", response_key=name, item_no=8, value=3)
+    made.run(weeks=1)
+    return made
+
+
+def rows(world: World, client: str) -> list[Row]:
+    return world.select(
+        f"SELECT * FROM marts.measure_trajectory WHERE client_key = '{client}' ORDER BY administered_at, respondent"
+    )
+
+
+def column(world: World, client: str, name: str) -> list[object]:
+    return [row[name] for row in rows(world, client)]
+
+
+def test_changes_are_against_previous_first_and_best_score(world: World) -> None:
+    assert column(world, "worsens", "score") == [10, 7, 12, 13]
+    assert column(world, "worsens", "delta_prev") == [None, -3, 5, 1]
+    assert column(world, "worsens", "delta_base") == [None, -3, 2, 3]
+    assert column(world, "worsens", "delta_best") == [None, -3, 5, 6]
+
+
+def test_six_points_worse_than_the_best_is_off_track(world: World) -> None:
+    assert column(world, "worsens", "on_track") == [None, True, True, False]
+
+
+def test_response_without_a_total_keeps_its_row_and_breaks_nothing(world: World) -> None:
+    assert column(world, "recovers", "sequence_no") == [1, 2, None, 3, 4]
+    assert column(world, "recovers", "delta_prev") == [None, -3, None, -3, -3]
+
+
+def test_class_follows_reliable_change_and_caseness(world: World) -> None:
+    # from 18: 15 is 3 better, 12 is 6 better and still a case, 9 is below caseness
+    assert column(world, "recovers", "reliable_class") == [None, "no_change", None, "improved", "recovered"]
+    assert column(world, "improves", "reliable_class") == [None, "improved"]
+    assert column(world, "steady", "reliable_class") == [None, "no_change"]
+
+
+@pytest.mark.parametrize(
+    ("client", "bands"),
+    [
+        ("recovers", ["moderately_severe", "moderately_severe", None, "moderate", "mild"]),
+        ("steady", ["minimal", "mild"]),
+        ("improves", ["severe", "moderate"]),
+    ],
+)
+def test_band_follows_the_cut_offs(world: World, client: str, bands: list[str | None]) -> None:
+    assert column(world, client, "severity_band") == bands
+
+
+def test_another_respondent_is_another_series(world: World) -> None:
+    assert [(row["respondent"], row["sequence_no"], row["delta_prev"]) for row in rows(world, "mixed")] == [
+        ("self", 1, None),
+        ("caregiver", 1, None),
+        ("self", 2, 1),
+    ]
+
+
+def test_missing_safety_item_is_unknown_and_not_negative(world: World) -> None:
+    flags = {client: column(world, client, "safety_flag") for client in ("item0", "item1", "none", "blank")}
+    assert flags == {"item0": [False], "item1": [True], "none": [None], "blank": [None]}
