@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import dagster as dg
 
@@ -17,7 +16,7 @@ RESULT = mart_key("guardrail_result")
 class _LastWeek:
     """Verdicts of a guardrail in the last judged week: how many by state, breached and unknown subjects by reason."""
 
-    week: date | None
+    week: str | None
     states: dict[str, int]
     breached: list[tuple[str, str]]
     unknown: dict[str, int]
@@ -50,8 +49,8 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
 def _last_week(home: PracticeHome, guardrail: str) -> _LastWeek:
     with home.warehouse.connect() as connection:
         rows = connection.raw.execute(
-            "SELECT period_start, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
-            "WHERE guardrail_id = $1 AND is_current AND NOT is_retracted AND period_start = (SELECT max(period_start) "
+            "SELECT period, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
+            "WHERE guardrail_id = $1 AND is_current AND NOT is_retracted AND period = (SELECT max(period) "
             "FROM marts.guardrail_result WHERE guardrail_id = $1 AND is_current AND NOT is_retracted) ORDER BY 2",
             [guardrail],
         ).fetchall()

@@ -1,7 +1,8 @@
 """The expressions we promise connector authors: Ibis, in the house dialect, behind names of our own.
 
 The dialect (equal results on every engine): elapsed time from epoch seconds, wall-clock time by joining
-`calendar_day`, counts with `where=`; no `.delta(`, no time-zone casts, no `asof_join`, no `iso_year`, no bool-to-int cast.
+`calendar_day`, counts with `where=`; no `.delta(`, no time-zone casts, no `asof_join`, no `iso_year`, no cast of a
+boolean to a number.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import ibis
-from ibis import ifelse, literal, null
+from ibis import cases, coalesce, ifelse, literal, null, row_number, union, window
 
 from pacekeeper.errors import PluginError
 
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
     Table: TypeAlias = ir.Table
     Value: TypeAlias = ir.Value
 
-__all__ = ["RawTables", "Table", "Value", "ifelse", "literal", "null", "value_map"]
+__all__ = [
+    "RawTables",
+    "Table",
+    "Value",
+    "cases",
+    "coalesce",
+    "ifelse",
+    "literal",
+    "null",
+    "row_number",
+    "union",
+    "value_map",
+    "window",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,13 @@ def pages() -> Mapping[str, str]:
     """Markdown by file name."""
     from pacekeeper.contract.dictionary import dictionary_markdown
 
-    return {"canonical-dictionary.md": dictionary_markdown()}
+    from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
+
+    return {
+        "canonical-dictionary.md": dictionary_markdown(),
+        "guardrails.md": guardrails_markdown(),
+        "marts.md": marts_markdown(),
+    }
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from tests.integration.warehouse_content import content_hashes
 
 pytestmark = pytest.mark.xdist_group("night")
 
-type_of_verdicts = dict[tuple[str, str, date], tuple[str, float | None]]
+Verdicts = dict[tuple[str, str, date], tuple[str, float | None]]
 
 
 def person_names(night: Night) -> dict[str, str]:
@@ -44,7 +44,7 @@ def person_names(night: Night) -> dict[str, str]:
     return {**{people[k]: name for k, name in names.items() if people[k] not in found}, **found}
 
 
-def warehouse_verdicts(night: Night) -> type_of_verdicts:
+def warehouse_verdicts(night: Night) -> Verdicts:
     """State and value by person name, guardrail and week."""
     names = person_names(night)
     with night.home.published.connect(read_only=True) as connection:
@@ -99,7 +99,8 @@ def test_both_ledgers_balance_and_hold_every_row(night: Night) -> None:
     mapped = night.home.ops.rows(MappingRun, run_id=night.result.run_id)
     assert landed
     assert mapped
-    assert all(row.is_balanced for row in (*landed, *mapped))
+    assert [row for row in landed if not row.is_balanced] == []
+    assert [row for row in mapped if not row.is_balanced] == []
     appointments = next(row for row in landed if row.stream == "appointment")
     assert appointments.read == len(night.practice.resources["Appointment"])
 

@@ -19,7 +19,7 @@ TYPES = {"who": "string", "layer": "string", "from_s": "int64", "to_s": "int64"}
 @given(INTERVALS)
 def test_every_second_has_the_layers_and_the_mark_that_cover_it(rows: list[tuple[str, str, int, int]]) -> None:
     intervals = [(who, layer, start, start + length) for who, layer, start, length in rows]
-    columns = dict(zip(TYPES, zip(*intervals, strict=True), strict=True)) if intervals else {name: () for name in TYPES}
+    columns = dict(zip(TYPES, zip(*intervals, strict=True), strict=True)) if intervals else dict.fromkeys(TYPES, ())
     table = ibis.memtable({name: list(values) for name, values in columns.items()}, schema=TYPES)
     marks = ibis.memtable({"who": ["x", "x", "y"], "at_s": [0, 10, 0], "mark": [1, 2, 7]})
     found = ibis.duckdb.connect().to_pyarrow(segments(table, by=["who"], layers=LAYERS, marks=marks)).to_pylist()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ibis
-
+from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, ifelse, null
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.lookup import first_of, in_order, reason, with_clinician
@@ -61,7 +60,7 @@ def appointment_event(raw: RawTables) -> Table:
         modality_code=_modality_code(raw, t).fill_null(""),
         clinicians=_clinicians(t),
     )
-    before = ibis.window(group_by=t.row_key, order_by=t.version_no)
+    before = expr.window(group_by=t.row_key, order_by=t.version_no)
     t = t.mutate(
         was_live=t.is_live.lag().over(before).fill_null(False),  # noqa: FBT003  a value
         state_before=t.state.lag().over(before),
@@ -70,7 +69,7 @@ def appointment_event(raw: RawTables) -> Table:
         modality_before=t.modality_code.lag().over(before),
         clinicians_before=t.clinicians.lag().over(before),
     )
-    change = ibis.cases(
+    change = expr.cases(
         (t.is_live & ~t.was_live, "created"),
         (t.was_live & t.is_deleted, "deleted"),
         (t.state != t.state_before, "status"),
@@ -136,7 +135,7 @@ def _modality_code(raw: RawTables, table: Table) -> Value:
     """The first code that tells a modality; where none does, the first that is there."""
     codes = [table.modality, table.encounter_class, table.service_type, table.appointment_type]
     told = [(raw.value_map("modality", code) != "unknown").ifelse(code, null("string")) for code in codes]
-    return ibis.coalesce(*told, *codes[:2])
+    return expr.coalesce(*told, *codes[:2])
 
 
 def _clinicians(table: Table) -> Value:

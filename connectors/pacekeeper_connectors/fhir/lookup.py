@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import ibis
-
+from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, null
 from pacekeeper_connectors.fhir.streams import NPI
 
 
 def reason(*cases: tuple[Value, str | Value]) -> Value:
     """The first reason whose condition holds, for column `out_of_scope`; null where the row is wanted."""
-    return ibis.cases(*cases, else_=null("string"))
+    return expr.cases(*cases, else_=null("string"))
 
 
 #: What a table's rows are ordered by; has to leave no ties, or results would differ from run to run.
@@ -22,7 +21,7 @@ Order: TypeAlias = Callable[[Table], list[Value]]
 
 def rank(table: Table, by: Sequence[str], order: Order) -> Value:
     """Position of a row among those that agree in `by`, from 0."""
-    return ibis.row_number().over(ibis.window(group_by=[table[name] for name in by], order_by=order(table)))
+    return expr.row_number().over(expr.window(group_by=[table[name] for name in by], order_by=order(table)))
 
 
 def first_of(table: Table, key: str, order: Order) -> Table:
@@ -55,10 +54,10 @@ def with_clinician(raw: RawTables, table: Table, *, reference: str, role: str | 
         found = found.left_join(roles, found[role] == roles.role_key).drop("role_key")
         candidates = [found[reference], found.clinician_of_npi, found.clinician_of_role]
     known = practitioner.select(known_clinician="id")
-    found = found.mutate(clinician_key=ibis.coalesce(*candidates))
+    found = found.mutate(clinician_key=expr.coalesce(*candidates))
     if role is not None:
         # A reference without a type (urn:uuid:...) reads as practitioner and as role: the role's own record decides.
-        found = found.mutate(clinician_key=ibis.coalesce(found.clinician_of_role, found.clinician_key)).drop(
+        found = found.mutate(clinician_key=expr.coalesce(found.clinician_of_role, found.clinician_key)).drop(
             "clinician_of_role"
         )
     found = found.left_join(known, found.clinician_key == known.known_clinician)
@@ -76,7 +75,7 @@ def clinician_of_role(raw: RawTables) -> Table:
     )
     has_npi = role.practitioner_identifier_system == NPI
     role = role.mutate(
-        role_npi=ibis.coalesce(role.practitioner_match, has_npi.ifelse(role.practitioner_identifier, null("string")))
+        role_npi=expr.coalesce(role.practitioner_match, has_npi.ifelse(role.practitioner_identifier, null("string")))
     )
     found = role.left_join(by_npi, role.role_npi == by_npi.npi_of_role)
-    return found.select(role_key=found.id, clinician_of_role=ibis.coalesce(found.practitioner, found.clinician_by_npi))
+    return found.select(role_key=found.id, clinician_of_role=expr.coalesce(found.practitioner, found.clinician_by_npi))

@@ -6,8 +6,7 @@ recomputed where all nine items are there; the total the source states is kept b
 
 from __future__ import annotations
 
-import ibis
-
+from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, literal, null
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.lookup import reason
@@ -90,15 +89,15 @@ def _observations(raw: RawTables) -> Table:
     answer = raw.value_map("phq9_answer", t.value_code).try_cast("float64")
     numbers = [t[name].cast("float64") for name in ("value_integer", "value_quantity", "value_text")]
     return t.mutate(
-        kind=ibis.cases(
+        kind=expr.cases(
             (is_response, "response"),
             (t.code == PHQ9_PANEL, "panel"),
             (t.code == PHQ9_DIFFICULTY, "difficulty"),
             else_="item",
         ),
         item_no=t.code.cases(*((code, n) for n, code in enumerate(PHQ9_ITEMS, 1)), else_=null("int64")),
-        value=ibis.coalesce(*numbers, answer),
-        taken_at=ibis.coalesce(t.effective_at, t.period_start, t.issued),
+        value=expr.coalesce(*numbers, answer),
+        taken_at=expr.coalesce(t.effective_at, t.period_start, t.issued),
         state=raw.value_map("observation_status", t.status),
     )
 
@@ -125,7 +124,7 @@ def _items(raw: RawTables, table: Table) -> Table:
     is_item = t.kind == "item"
     t = t.mutate(
         response_key=is_item.ifelse(
-            ibis.coalesce(t.direct_response, t.panel_response, t.moment_response), null("string")
+            expr.coalesce(t.direct_response, t.panel_response, t.moment_response), null("string")
         ),
         is_counted=is_item & ~t.state.isin(["not_final", "entered_in_error"]),
         is_answer=(t.value >= 0) & (t.value <= _HIGHEST_ANSWER) & (t.value == t.value.floor()),

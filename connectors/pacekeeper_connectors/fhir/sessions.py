@@ -6,8 +6,7 @@ parent is not there, and an encounter that is part of itself, are sessions of th
 
 from __future__ import annotations
 
-import ibis
-
+from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.lookup import first_of, in_order, rank, reason, with_clinician
@@ -161,7 +160,7 @@ def _timed(raw: RawTables, table: Table) -> Table:
     ]
     usable = [start.notnull() & end.notnull() for start, end, _ in ways]
     return t.mutate(
-        started_at=ibis.cases(*((u, way[0]) for u, way in zip(usable, ways, strict=True)), else_=t.start_at),
-        ended_at=ibis.cases(*((u, way[1]) for u, way in zip(usable, ways, strict=True)), else_=t.end_at),
-        duration_source=ibis.cases(*((u, way[2]) for u, way in zip(usable, ways, strict=True)), else_="actual"),
+        started_at=expr.cases(*((u, way[0]) for u, way in zip(usable, ways, strict=True)), else_=t.start_at),
+        ended_at=expr.cases(*((u, way[1]) for u, way in zip(usable, ways, strict=True)), else_=t.end_at),
+        duration_source=expr.cases(*((u, way[2]) for u, way in zip(usable, ways, strict=True)), else_="actual"),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ibis
-
+from pacekeeper import expr
 from pacekeeper.connector import EntityMapping
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import ContractColumn, primary_key
@@ -48,10 +47,10 @@ class _Build:
             reasons.append((result.seen_key.notnull(), f"known_in_{spec.unless_in}"))
         if spec.once:
             key = [result[name] for name in primary_key(entity) if name in result.columns]
-            wanted = ibis.cases(*((condition, 1) for condition, _ in reasons), else_=0) if reasons else literal(0)
-            order = ibis.window(group_by=key, order_by=[wanted, result.row_key])
-            reasons.append((ibis.row_number().over(order) > 0, "repeated"))
-        scope = ibis.cases(*reasons, else_=null("string")) if reasons else null("string")
+            wanted = expr.cases(*((condition, 1) for condition, _ in reasons), else_=0) if reasons else literal(0)
+            order = expr.window(group_by=key, order_by=[wanted, result.row_key])
+            reasons.append((expr.row_number().over(order) > 0, "repeated"))
+        scope = expr.cases(*reasons, else_=null("string")) if reasons else null("string")
         return result.mutate(out_of_scope=scope).select(*values, "out_of_scope")
 
 
@@ -67,4 +66,4 @@ def _value(raw: RawTables, table: Table, spec: ValueSpec, column: ContractColumn
 
 
 def _first(table: Table, spec: ValueSpec) -> Value:
-    return ibis.coalesce(*(table[name] for name in spec.names)) if len(spec.names) > 1 else table[spec.names[0]]
+    return expr.coalesce(*(table[name] for name in spec.names)) if len(spec.names) > 1 else table[spec.names[0]]

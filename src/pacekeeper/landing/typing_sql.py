@@ -38,7 +38,7 @@ class Typed:
 
 
 _DATE = r"^\d{4}-\d{2}-\d{2}"
-_OFFSET = r"[T ]\d{2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+_OFFSET = r"[Tt ]\d{2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 
 
 def typed(column: c.Column, text: str, *, default_tz: str | None) -> Typed:

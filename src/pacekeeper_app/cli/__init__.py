@@ -8,6 +8,7 @@ import typer
 
 from pacekeeper.errors import PacekeeperError
 from pacekeeper_app.cli import connectors, demo, init, quarantine, run, status, verdicts
+from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED
 
 app = typer.Typer(
@@ -47,9 +48,8 @@ def main() -> None:
 
 
 def _fail(message: str, code: int = EXIT_FAILED) -> None:
-    from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(f"[bold red]error[/]  {_plain(message)}", soft_wrap=True)
+    make_console(stderr=True).print(f"[bold red]error[/]  {_plain(message)}", soft_wrap=True)
     sys.exit(code)
 
 

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from pacekeeper.errors import ConfigError
+from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED, Config, open_home
 
 
 def connectors() -> None:
     """List installed connectors, and whether each one loads."""
-    from rich.console import Console
     from rich.markup import escape
 
     from pacekeeper import registry
@@ -28,7 +28,7 @@ def connectors() -> None:
         except PluginError as error:
             broken, state, text = True, "[bold red]broken[/]", f"{error.reason}. Fix: {error.fix}"
         table.add_row(entry.name, entry.distribution, entry.version, state, escape(text))
-    Console(highlight=False).print(table)
+    make_console().print(table)
     if broken:
         raise typer.Exit(EXIT_FAILED)
 
@@ -37,7 +37,6 @@ def check(
     source: Annotated[str, typer.Argument(help="A source's name in the settings.")], config: Config = None
 ) -> None:
     """Try one source's settings and access with a cheap call; nothing is read or written."""
-    from rich.console import Console
     from rich.markup import escape
 
     from pacekeeper.privacy import plugin_border
@@ -49,7 +48,7 @@ def check(
     connector = home.connector(source)
     with plugin_border(source, connector.name):
         health = connector.check()
-    console = Console(highlight=False)
+    console = make_console()
     mark = "[green]ok[/]" if health.ok else "[bold red]not ok[/]"
     console.print(f"{mark}  {source} ({connector.name})  {escape(health.message)}", soft_wrap=True)
     for name, value in health.details.items():

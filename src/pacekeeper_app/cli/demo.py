@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacekeeper_app.cli.console import make_console
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,13 +23,11 @@ def demo(
     """Serve a synthetic practice on loopback, read it through the real connectors, and print what was found."""
     import shutil
 
-    from rich.console import Console
-
     from pacekeeper.testing import FhirServer, build_practice
     from pacekeeper_app.cli.run import report_night, run_with_progress
     from pacekeeper_app.demo_home import write_demo_home
 
-    console = Console(highlight=False)
+    console = make_console()
     folder = folder.resolve()
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)

@@ -87,7 +87,7 @@ def print_verdicts(console: Console, home: PracticeHome) -> None:
             "GROUP BY 1, 2"
         ).fetchall()
         weeks = connection.raw.execute(
-            "SELECT min(period_start), max(period_start) FROM marts.guardrail_result WHERE is_current"
+            "SELECT min(period), max(period) FROM marts.guardrail_result WHERE is_current"
         ).fetchone()
     counts: dict[str, dict[str, int]] = {}
     for guardrail, state, number in rows:
@@ -104,7 +104,7 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
     """Breaches, one line per guardrail and subject: how many weeks, which, and the worst value."""
     with home.published.connect(read_only=True) as connection:
         rows = connection.raw.execute(
-            "SELECT guardrail_id, subject_key, count(*), min(period_start), max(period_start), "
+            "SELECT guardrail_id, subject_key, count(*), min(period), max(period), "
             "CASE WHEN any_value(reason) = 'below_floor' THEN min(value) ELSE max(value) END, "
             "string_agg(DISTINCT reason, ', ' ORDER BY reason), any_value(unit) "
             "FROM marts.guardrail_result WHERE is_current AND NOT is_retracted AND state = 'breach' "

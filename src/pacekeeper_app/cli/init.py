@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pacekeeper.errors import ConfigError
+from pacekeeper_app.cli.console import make_console
 
 _TEMPLATE = """\
 # Pacekeeper settings. Every value can also come from the environment, which wins:
@@ -44,8 +45,6 @@ def init(
     """Write a settings file to edit, and make the data folder with its hash secret (mode 0600)."""
     import json
 
-    from rich.console import Console
-
     from pacekeeper.home import PracticeHome
     from pacekeeper.settings import FILE_NAME, load_settings
 
@@ -63,6 +62,6 @@ def init(
             path.unlink()
             raise
     home.create()
-    console = Console(highlight=False)
+    console = make_console()
     console.print(f"Wrote {path} and {home.data_dir}.")
     console.print("Next: add a source to it, then [bold]pacekeeper check <source>[/] and [bold]pacekeeper run[/].")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import Config, open_home
 
 app = typer.Typer(no_args_is_help=True, help="Rows that broke a rule: how many, which, and why. Never their values.")
@@ -14,11 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="Rows that broke a rule: how many, 
 @app.command("list")
 def list_(config: Config = None) -> None:
     """Count quarantined rows by source, table and reason."""
-    from rich.console import Console
-
     from pacekeeper_app.cli.findings import print_quarantine
 
-    print_quarantine(Console(highlight=False), open_home(config))
+    print_quarantine(make_console(), open_home(config))
 
 
 @app.command("show")
@@ -30,7 +29,6 @@ def show(
     limit: Annotated[int, typer.Option(help="At most so many rows.", min=1)] = 100,
 ) -> None:
     """Show quarantined rows of one table: key, column, reason and where it was found."""
-    from rich.console import Console
     from rich.markup import escape
 
     from pacekeeper.mapping import show_quarantine
@@ -39,7 +37,7 @@ def show(
     home = open_home(config)
     with home.published.connect(read_only=True) as connection:
         rows = show_quarantine(connection, table, source=source, reason=reason, limit=limit)
-    console = Console(highlight=False)
+    console = make_console()
     if not rows:
         console.print(f"Nothing of {table} is in quarantine.")
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED, EXIT_INCOMPLETE, Config, open_home, parse_as_of
 
 if TYPE_CHECKING:
@@ -33,10 +34,8 @@ def run(config: Config = None, as_of: AsOf = None) -> None:
     Ends with 0 when everything worked (breaches are findings, not failures), 3 when a source failed or a slice was
     kept back, 1 when the run failed and yesterday's tables are still published. Safe to repeat, safe to kill.
     """
-    from rich.console import Console
-
     home = open_home(config)
-    console = Console(highlight=False)
+    console = make_console()
     night = run_with_progress(home, console, as_of=parse_as_of(as_of, home.settings.practice.home_tz))
     raise typer.Exit(report_night(home, console, night))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import Config, open_home
 
 
@@ -9,14 +10,13 @@ def status(config: Config = None) -> None:
     """Show the last run, how every source did, up to when it is complete, and what is published."""
     from datetime import UTC, datetime
 
-    from rich.console import Console
     from rich.markup import escape
 
     from pacekeeper.ops import SourceRun, StreamState
     from pacekeeper_app.cli import findings
 
     home = open_home(config)
-    console = Console(highlight=False)
+    console = make_console()
     console.print(f"[bold]{escape(home.settings.practice.name)}[/]  {home.data_dir}")
     last = home.ops.last_run() if home.ops.path.exists() else None
     if last is None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacekeeper.errors import ConfigError
+from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import Config, open_home
 
 if TYPE_CHECKING:
     from pacekeeper.home import PracticeHome
 
 _COLUMNS = (
-    "guardrail_id", "subject_key", "period_start", "state", "reason", "value", "unit",
+    "guardrail_id", "subject_key", "period", "state", "reason", "value", "unit",
     "threshold_warn", "threshold_breach", "version",
 )  # fmt: skip
 
@@ -36,8 +37,6 @@ def verdicts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,  # noqa: FBT002 - typer
 ) -> None:
     """Show current verdicts: who is judged how, in which week, and why. Clinicians are shown by key."""
-    from rich.console import Console
-
     from pacekeeper_app.cli.findings import STATES, STYLE, plain_table
 
     if state is not None and state not in STATES:
@@ -47,7 +46,7 @@ def verdicts(
         for row in rows:
             typer.echo(json.dumps(row, default=str))
         return
-    console = Console(highlight=False)
+    console = make_console()
     if not rows:
         console.print("No verdict matches.")
         return
@@ -68,7 +67,7 @@ def _rows(
 ) -> list[dict[str, Any]]:  # Any: column values of several types
     from datetime import date
 
-    last = "(SELECT max(period_start) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted)"
+    last = "(SELECT max(period) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted)"
     conditions, values = ["is_current", "NOT is_retracted"], []
     for column, value in (("guardrail_id", guardrail), ("state", state)):
         if value is not None:
@@ -78,18 +77,18 @@ def _rows(
         conditions.append("starts_with(subject_key, ?)")
         values.append(clinician)
     if week == "last":
-        conditions.append(f"period_start = {last}")
+        conditions.append(f"period = {last}")
     elif week not in {None, "all"}:
         try:
             day = date.fromisoformat(str(week))
         except ValueError:
             raise ConfigError(f"--week {week!r} is no date; write 2026-03-23, last or all") from None
-        conditions.append("? BETWEEN period_start AND period_start + 6")
+        conditions.append("?::DATE BETWEEN period::DATE AND period::DATE + 6")
         values.append(day.isoformat())
     with home.published.connect(read_only=True) as connection:
         found = connection.raw.execute(
             f"SELECT {', '.join(_COLUMNS)} FROM marts.guardrail_result WHERE {' AND '.join(conditions)} "
-            "ORDER BY period_start, guardrail_id, subject_key LIMIT ?",
+            "ORDER BY period, guardrail_id, subject_key LIMIT ?",
             [*values, limit],
         ).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
