@@ -39,7 +39,7 @@ def raw_tables(
 ) -> RawTables:
     """A source's raw tables. A stream that never landed is an empty table, a column that never landed is null."""
     versions = {stream.name: _versions(connection, context.source, stream) for stream in streams}
-    current = {stream.name: _current(connection, context.source, stream) for stream in streams}
+    current = {stream.name: _current(connection, context.source, stream, versions) for stream in streams}
     return RawTables(
         source=context.source,
         default_tz=context.default_tz or home_tz,
@@ -67,28 +67,25 @@ def _versions(connection: Connection, source: str, stream: Stream) -> Table:
     return _declared(connection, f"raw_{source}", stream.name, _types(stream))
 
 
-def _current(connection: Connection, source: str, stream: Stream) -> Table:
-    """Current rows, copied once: several mappings read them, and each would find the newest versions anew."""
-    schema, types = f"raw_{source}", _types(stream)
-    if not connection.has_table(schema, stream.name):
-        return _declared(connection, schema, stream.name, types)
-    name = f"current__{source}__{stream.name}"
-    found = {str(row[0]) for row in connection.raw.execute(f'DESCRIBE {schema}."{stream.name}"').fetchall()}
-    columns = ", ".join(f'"{c}"' if c in found else f'CAST(NULL AS {kind}) AS "{c}"' for c, kind in types.items())
-    connection.raw.execute(
-        f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT {columns} FROM {schema}."{stream.name}" '
-        "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY version_no DESC) = 1 AND NOT is_deleted"
-    )
-    return connection.ibis.table(name, database=("temp", "main"))
+def _current(connection: Connection, source: str, stream: Stream, versions: Mapping[str, Table]) -> Table:
+    schema, view = f"raw_{source}", f"{stream.name}__current"
+    if connection.has_table(schema, view) or not connection.has_table(schema, stream.name):
+        return _declared(connection, schema, view, _types(stream))
+    # Landing died between its first load and making the view.
+    newest = ibis.row_number().over(group_by="row_key", order_by=ibis.desc("version_no"))
+    table = versions[stream.name]
+    return table.mutate(nth_newest=newest).filter(ibis._.nth_newest == 0, ~ibis._.is_deleted).drop("nth_newest")
 
 
 def _declared(connection: Connection, schema: str, name: str, types: Mapping[str, str]) -> Table:
-    nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in types.items())
-    nothing = connection.ibis.sql(f"SELECT {nulls} WHERE false")
     if not connection.has_table(schema, name):
-        return nothing
-    table, absent = connection.ibis.table(name, database=schema), nothing.schema()
+        nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in types.items())
+        return connection.ibis.sql(f"SELECT {nulls} WHERE false")
+    table = connection.ibis.table(name, database=schema)
     found = set(table.columns)
+    absent = connection.ibis.sql(
+        "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in types.items())
+    ).schema()
     return table.select(**{column: table[column] if column in found else ibis.null(absent[column]) for column in types})
 
 
