@@ -31,6 +31,11 @@ class LandingSite:
         self.ops = OpsDatabase(folder / "ops.sqlite")
         self.nights = 0
 
+    @property
+    def as_of(self) -> datetime:
+        """The instant that the run of this night judges by."""
+        return FIRST_NIGHT + timedelta(days=self.nights - 1)
+
     def spool(
         self,
         *pages: Page,
@@ -42,7 +47,7 @@ class LandingSite:
         """Take pages as far as the spool."""
         self.nights += 1
         folder = self.folder / "spool" / f"night-{self.nights}"
-        sink = SpoolWriter(folder)
+        sink = SpoolWriter(folder, self.streams, batch_id=f"night-{self.nights}", as_of=self.as_of)
         boundary = Boundary(
             self.streams, source="ehr", key=key, default_tz=self.default_tz, sink=sink, flush_rows=flush_rows
         )
@@ -59,7 +64,7 @@ class LandingSite:
         write_manifest(folder, manifest)
         return folder, manifest
 
-    def load(self, folder: Path, manifest: Manifest, *, as_of: datetime | None = None) -> dict[str, StreamRun]:
+    def load(self, folder: Path, manifest: Manifest) -> dict[str, StreamRun]:
         """Land a spool; returns the landing ledger by stream."""
         ledger = load_source(
             self.warehouse,
@@ -68,7 +73,7 @@ class LandingSite:
             manifest=manifest,
             streams=self.streams,
             run_id=f"night-{self.nights}",
-            as_of=as_of or FIRST_NIGHT + timedelta(days=self.nights - 1),
+            as_of=self.as_of,
             work_dir=self.folder / "work",
         )
         assert all(row.is_balanced for row in ledger)
@@ -112,6 +117,7 @@ class LandingSite:
         with self.warehouse.connect() as connection:
             tables = connection.raw.execute(
                 "SELECT schema_name || '.\"' || table_name || '\"' FROM duckdb_tables() "
-                "WHERE (schema_name LIKE 'raw%' OR schema_name = 'quarantine') AND table_name NOT LIKE '\\_dlt%' ESCAPE '\\'"
+                "WHERE NOT starts_with(table_name, '_dlt') "
+                "AND (starts_with(schema_name, 'raw') OR schema_name = 'quarantine')"
             ).fetchall()
             return {name: connection.content_hash(name, exclude=LINEAGE_COLUMNS) for (name,) in tables}

@@ -27,8 +27,8 @@ def canonical_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
     def canonical(
         context: dg.AssetExecutionContext, practice: PracticeResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        with asset_border("canonical tables"):
-            home = practice.home()
+        home = practice.home()
+        with asset_border("canonical tables"), home.only_run():
             results = map_sources(home, run_id=context.run_id, as_of=as_of_run(home, context.run_id))
             with home.warehouse.connect() as connection:
                 rows = {name: connection.count(f"SELECT count(*) FROM canonical.{name}") for name in ENTITIES}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from pacekeeper.contract import ENTITIES
+from pacekeeper.home import PracticeHome
 from pacekeeper.measures.completeness import SourceCompleteness
 from pacekeeper.ops import EntityState, MartRun
 from pacekeeper_assets import MARTS, Mart, materialise, progress
@@ -12,6 +13,9 @@ from pacekeeper_assets.canonical import canonical_key
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, as_of_run, asset_border
 
 PUBLICATION = dg.AssetKey(["ops", "publication"])
+_VERDICTS = dg.TableSchema(
+    columns=[dg.TableColumn("guardrail"), dg.TableColumn("state"), dg.TableColumn("verdicts", "int")]
+)
 
 
 def mart_key(mart: str) -> dg.AssetKey:
@@ -24,21 +28,13 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="marts", specs=[_spec(mart, owners) for mart in MARTS.values()], pool=WAREHOUSE_POOL)
     def marts(context: dg.AssetExecutionContext, practice: PracticeResource) -> Iterator[dg.MaterializeResult[None]]:
-        with asset_border("marts"):
-            home = practice.home()
-            completeness = [
-                SourceCompleteness(
-                    source=state.source,
-                    entity=state.entity,
-                    complete_through=state.complete_through,
-                    ever_read=state.complete_through is not None,
-                )
-                for state in home.ops.rows(EntityState)
-                if state.source in home.sources
-            ]
+        home = practice.home()
+        with asset_border("marts"), home.only_run():
             as_of = as_of_run(home, context.run_id)
             with home.warehouse.connect() as connection:
-                rows = materialise(connection.ibis, as_of=as_of, policy=home.policy(), completeness=completeness)
+                rows = materialise(
+                    connection.ibis, as_of=as_of, policy=home.policy(), completeness=source_completeness(home)
+                )
                 states = connection.raw.execute(
                     "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current GROUP BY 1, 2 "
                     "ORDER BY 1, 2"
@@ -49,11 +45,36 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
             metadata: dict[str, dg.MetadataValue | int] = {"dagster/row_count": rows[name]}
             if name == "guardrail_result":
                 metadata["verdicts"] = dg.MetadataValue.table(
-                    [dg.TableRecord({"guardrail": str(g), "state": str(s), "verdicts": int(n)}) for g, s, n in states]
+                    [dg.TableRecord({"guardrail": str(g), "state": str(s), "verdicts": int(n)}) for g, s, n in states],
+                    schema=_VERDICTS,
                 )
             yield dg.MaterializeResult(asset_key=mart_key(name), metadata=metadata)
 
     return marts
+
+
+def source_completeness(home: PracticeHome) -> list[SourceCompleteness]:
+    """How far every configured source was read, per entity it maps to.
+
+    Of a source that has never been mapped, because its plugin or its settings are broken, nobody knows what it maps
+    to: it counts as one that may hold rows of any entity, none of which has been read.
+    """
+    states: dict[str, list[EntityState]] = {source: [] for source in home.sources}
+    for state in home.ops.rows(EntityState):
+        states.get(state.source, []).append(state)
+    of_sources = [name for name, entity in ENTITIES.items() if not entity.derived]
+    never = [
+        SourceCompleteness(s, name, None, ever_read=False)
+        for s, own in states.items()
+        if not own
+        for name in of_sources
+    ]
+    known = [
+        SourceCompleteness(s, state.entity, state.complete_through, ever_read=state.complete_through is not None)
+        for s, own in states.items()
+        for state in own
+    ]
+    return known + never
 
 
 def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
@@ -69,8 +90,8 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
         description="The copies readers open, swapped in atomically: everything for the CLI, marts only for BI.",
     )
     def publication(practice: PracticeResource) -> dg.MaterializeResult[None]:
-        with asset_border("publication"):
-            home = practice.home()
+        home = practice.home()
+        with asset_border("publication"), home.only_run():
             home.publish()
             sizes = {"read_copy_bytes": home.read_copy.stat().st_size, "bi_copy_bytes": home.bi_copy.stat().st_size}
         return dg.MaterializeResult(metadata=sizes)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
+from sqlmodel import SQLModel
 
 from pacekeeper.errors import FatalError, PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import Run
 from pacekeeper.privacy import describe
 from pacekeeper.settings import load_settings
+
+Row = TypeVar("Row", bound=SQLModel)
 
 #: One writer at a time: every asset and check that opens the warehouse is in this pool.
 WAREHOUSE_POOL = "warehouse_writer"
@@ -44,6 +48,13 @@ def as_of_run(home: PracticeHome, run_id: str) -> datetime:
     if run is None:
         raise FatalError("nothing has been landed yet: materialise ops/landing first, or use `pacekeeper run`")
     return run.as_of
+
+
+def rows_of_run(home: PracticeHome, model: type[Row], run_id: str, **equal: object) -> Sequence[Row]:
+    """Ledger rows of a run; where it has written none, because only checks were asked for, of the last run."""
+    found = home.ops.rows(model, run_id=run_id, **equal)
+    last = home.ops.last_run()
+    return found if found or last is None else home.ops.rows(model, run_id=last.run_id, **equal)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pacekeeper.landing.typing_sql import REASONS
 from pacekeeper.landing.versions import all_columns, schema_of
 from pacekeeper.ops import SourceRun, StreamReason, StreamRun
 from pacekeeper.stream import Stream
-from pacekeeper_assets import progress
+from pacekeeper_assets import MARTS, progress
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, asset_border, start_run
 
 LANDING = dg.AssetKey(["ops", "landing"])
@@ -54,9 +54,9 @@ def landing_assets(sources: Sequence[SourceSpec], *, owners: Sequence[str]) -> d
     def landing(
         context: dg.AssetExecutionContext, config: LandingConfig, practice: PracticeResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        with asset_border("landing"):
-            home = practice.home()
-            home.create()
+        home = practice.home()
+        with asset_border("landing"), home.only_run():
+            home.create(MARTS.values())
             as_of = start_run(home, context.run_id, config.as_of)
             results = land_sources(
                 home,

@@ -6,9 +6,9 @@ import dagster as dg
 
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.reason import sentence
-from pacekeeper.ops import MappingReason, MappingRun
+from pacekeeper.ops import MappingReason, MappingRun, SourceRun
 from pacekeeper_assets.canonical import canonical_key
-from pacekeeper_assets.practice_resource import PracticeResource, asset_border
+from pacekeeper_assets.practice_resource import PracticeResource, asset_border, rows_of_run
 
 #: A source none of whose mappings could be run has one ledger row under this name.
 _ALL = "(all)"
@@ -29,8 +29,11 @@ def contract_checks() -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
         with asset_border("contract checks"):
             home = practice.home()
-            runs = home.ops.rows(MappingRun, run_id=context.run.run_id)
-            reasons = home.ops.rows(MappingReason, run_id=context.run.run_id, kind="quarantined")
+            run_id = context.run.run_id
+            unread = {r.source for r in rows_of_run(home, SourceRun, run_id) if r.state != "ok"}
+            # A source that could be neither read nor mapped is plugin_health's business, not every entity's.
+            runs = [r for r in rows_of_run(home, MappingRun, run_id) if r.entity != _ALL or r.source not in unread]
+            reasons = rows_of_run(home, MappingReason, run_id, kind="quarantined")
         for entity in ENTITIES:
             own = [run for run in runs if run.entity in {entity, _ALL}]
             yield _contract(entity, own, [reason for reason in reasons if reason.entity == entity])

@@ -7,7 +7,7 @@ import dagster as dg
 
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import StreamRun, StreamState
-from pacekeeper_assets.practice_resource import PracticeResource, as_of_run, asset_border
+from pacekeeper_assets.practice_resource import PracticeResource, as_of_run, asset_border, rows_of_run
 from pacekeeper_assets.raw import LANDING
 
 #: A source read every night is late when it has not been read completely for a day and a half.
@@ -37,7 +37,7 @@ def landing_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
         with asset_border("landing checks"):
             home = practice.home()
-            ledger = home.ops.rows(StreamRun, run_id=context.run.run_id)
+            ledger = rows_of_run(home, StreamRun, context.run.run_id)
             as_of = as_of_run(home, context.run.run_id)
         unbalanced = [f"{row.source}.{row.stream}" for row in ledger if not row.is_balanced]
         yield dg.AssetCheckResult(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from pacekeeper.ops import SourceRun
-from pacekeeper_assets.practice_resource import PracticeResource, asset_border
+from pacekeeper_assets.practice_resource import PracticeResource, asset_border, rows_of_run
 from pacekeeper_assets.raw import PLUGIN_HEALTH
 
 
@@ -23,7 +23,7 @@ def plugin_health_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name="plugin_health_checks", specs=specs)
     def check(context: dg.AssetCheckExecutionContext, practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
         with asset_border("plugin health checks"):
-            results = {r.source: r for r in practice.home().ops.rows(SourceRun, run_id=context.run.run_id)}
+            results = {r.source: r for r in rows_of_run(practice.home(), SourceRun, context.run.run_id)}
         for source in sources:
             result = results.get(source)
             passed = result is not None and result.state == "ok"

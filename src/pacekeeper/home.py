@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
+from pacekeeper.errors import ConfigError, RetryableError
 from pacekeeper.privacy import HashKey, create_hash_key, load_hash_key
 from pacekeeper.settings import Settings, SourceSettings
 
 if TYPE_CHECKING:
     from pacekeeper.connector import Connector
     from pacekeeper.engine.duckdb import Warehouse
+    from pacekeeper.measures.mart import Mart
     from pacekeeper.ops import OpsDatabase
     from pacekeeper.policy import Policy
 
@@ -27,6 +33,7 @@ class PracticeHome:
                warehouse.duckdb     written by the run only
                published/           warehouse_read.duckdb, bi.duckdb: what readers open
                ops.sqlite           runs, ledgers, stream state
+               run.lock             held by the one run that is under way
                spool/  work/        emptied by every run
                dagster/             Dagster's own storage
     """
@@ -54,14 +61,18 @@ class PracticeHome:
         return self.data_dir / "dagster"
 
     @property
+    def published_dir(self) -> Path:
+        return self.data_dir / "published"
+
+    @property
     def read_copy(self) -> Path:
         """The published copy with everything, for the CLI."""
-        return self.data_dir / "published" / "warehouse_read.duckdb"
+        return self.published_dir / "warehouse_read.duckdb"
 
     @property
     def bi_copy(self) -> Path:
         """The published copy with marts only, for BI tools."""
-        return self.data_dir / "published" / "bi.duckdb"
+        return self.published_dir / "bi.duckdb"
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -72,9 +83,14 @@ class PracticeHome:
 
     @cached_property
     def published(self) -> Warehouse:
-        """The readers' copy; ConfigError on opening it before the first run."""
+        """The readers' copy. Raises ConfigError before there is one."""
         from pacekeeper.engine.duckdb import Warehouse
 
+        if not self.read_copy.exists():
+            raise ConfigError(
+                f"nothing has been published yet in {self.published_dir}: run `pacekeeper run` first, or correct "
+                "data_dir in the settings"
+            )
         return Warehouse(self.read_copy)
 
     @cached_property
@@ -107,16 +123,66 @@ class PracticeHome:
         """The hash secret. Raises ConfigError where it is missing or can be read by others."""
         return load_hash_key(self.key_path)
 
-    def create(self) -> None:
-        """Make the data folder, the hash secret and empty published copies, where they are missing."""
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def create(self, marts: Iterable[Mart] = ()) -> None:
+        """Make the data folder, the hash secret and empty published copies, where they are missing.
+
+        Raises ConfigError where the folder cannot be made, and where a warehouse is there without its secret: another
+        one would orphan every key in it.
+        """
+        self._make_folder()
         if not self.key_path.exists():
+            if self.warehouse.path.exists():
+                load_hash_key(self.key_path)
             create_hash_key(self.key_path)
         if not self.read_copy.exists():
-            self.warehouse.create_schemas()
+            self._create_tables(marts)
             self.publish()
+
+    @contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Nobody else works on this practice's data during the block; a process that holds it may enter again.
+
+        Raises RetryableError while another process does. The lock of a process that was killed is free.
+        """
+        self._make_folder()
+        lock = FileLock(self.data_dir / "run.lock", is_singleton=True, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RetryableError(
+                f"another run is using {self.data_dir}; wait until it has ended (`pacekeeper status` shows it)"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def publish(self) -> None:
         """Swap in new copies for readers: everything for the CLI, marts only for BI."""
+        for left_behind in self.published_dir.glob(".*.duckdb.*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
         self.warehouse.publish(self.read_copy)
         self.warehouse.publish(self.bi_copy, schemas=("marts",), mode=0o640)
+
+    def clear_work(self) -> None:
+        """Empty the spool and the working folder of what a run has left there, this one or one that was killed."""
+        for folder in (self.spool_dir, self.work_dir):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_folder(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.published_dir.mkdir(exist_ok=True, mode=0o750)
+        except OSError as error:
+            raise ConfigError(
+                f"the data folder {self.data_dir} cannot be made ({type(error).__name__}): correct data_dir in the "
+                "settings, or the rights on the folder above"
+            ) from None
+
+    def _create_tables(self, marts: Iterable[Mart]) -> None:
+        from pacekeeper.measures.mart import column_ddl
+
+        with self.warehouse.connect() as connection:
+            connection.create_schemas()
+            for mart in marts:
+                connection.raw.execute(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from pacekeeper.errors import RetryableError
 from pacekeeper.home import PracticeHome
 
 if TYPE_CHECKING:
@@ -19,6 +16,8 @@ if TYPE_CHECKING:
 
     from pacekeeper_assets.progress import Listener
 
+#: Marks runs that were started here, and hold the practice's lock as long as they live.
+_OWN_TAG = "pacekeeper/nightly"
 _DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -66,29 +65,59 @@ def prepare_dagster(home: PracticeHome) -> None:
 
 
 def run_night(home: PracticeHome, *, as_of: datetime | None, listener: Listener | None = None) -> NightResult:
-    """Run the nightly job to its end. Raises RetryableError while another run of this practice is under way."""
-    home.create()
-    prepare_dagster(home)
-    with _only_run(home), _quiet():
+    """Run the nightly job to its end. Raises RetryableError while another run of this practice is under way.
+
+    Raises ConfigError where it could not even begin: without its hash secret, its policy or a data folder.
+    """
+    with home.only_run(), _quiet():
         from dagster import DagsterInstance
 
         from pacekeeper_app.definitions import NIGHTLY, build_definitions
-        from pacekeeper_assets import progress
+        from pacekeeper_assets import MARTS, progress
 
+        home.create(MARTS.values())
+        home.hash_key()
+        prepare_dagster(home)
         job = build_definitions(home.settings).resolve_job_def(NIGHTLY)
         started = datetime.now(UTC)
         with DagsterInstance.from_config(str(home.dagster_dir)) as instance, progress.listening(listener or _ignore):
+            _bury_killed_runs(home, instance)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
+                tags={_OWN_TAG: "true"},
                 run_config={
                     "ops": {"landing": {"config": {"as_of": as_of.isoformat() if as_of else None}}},
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
             )
             night = _outcome(home, instance, result, started)
-    home.ops.finish_run(night.run_id, state="success" if night.succeeded else "failed", ended_at=datetime.now(UTC))
+        home.ops.finish_run(night.run_id, state="success" if night.succeeded else "failed", ended_at=datetime.now(UTC))
     return night
+
+
+def _bury_killed_runs(home: PracticeHome, instance: DagsterInstance) -> None:
+    """Mark runs of this kind as failed that never ended, and free the places they hold in Dagster's pools.
+
+    Whoever holds the practice's lock knows that they are dead. Without this the next run would wait for ever for the
+    writer's place.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    from pacekeeper.ops import Run
+
+    statuses = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+    for run in instance.get_runs(RunsFilter(tags={_OWN_TAG: "true"}, statuses=statuses)):
+        instance.report_run_failed(run, "the process was killed")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    for row in home.ops.rows(Run, state="running"):
+        if instance.get_run_by_id(row.run_id) is None or _is_own(instance, row.run_id):
+            home.ops.finish_run(row.run_id, state="killed", ended_at=None)
+
+
+def _is_own(instance: DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.tags.get(_OWN_TAG) == "true"
 
 
 def _outcome(
@@ -127,21 +156,6 @@ def _reason(error: object) -> str:
     while (cause := getattr(error, "cause", None)) is not None:
         error = cause
     return str(getattr(error, "message", error)).strip()
-
-
-@contextmanager
-def _only_run(home: PracticeHome) -> Iterator[None]:
-    lock = FileLock(home.data_dir / "run.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RetryableError(
-            f"another run is using {home.data_dir}; wait until it has ended (`pacekeeper status` shows it)"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

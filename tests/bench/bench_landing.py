@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -42,6 +43,7 @@ ROUNDS = 3
 DICT_SAMPLE = 20_000
 DICT_PAGE = 1_000
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
+_PATH_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 CANCELLED_AT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.cancellationDate"
 
 
@@ -93,7 +95,7 @@ def by_pacekeeper(file: Path, folder: Path) -> None:
         source="bench",
         key=HashKey.of(b"k" * 32),
         default_tz=None,
-        sink=SpoolWriter(folder / "spool"),
+        sink=SpoolWriter(folder / "spool", streams, batch_id="bench", as_of=AS_OF),
     )
     for page in connector.read(streams, Window(until=AS_OF)):
         boundary.add(page)
@@ -143,10 +145,12 @@ def by_dlt_with_dicts(file: Path, folder: Path, streams: dict[str, Stream]) -> N
         destination=dlt.destinations.duckdb(str(folder / "dicts.duckdb")),
         dataset_name="raw_dicts",
     )
-    pipeline.run([
-        dlt.resource(appointments, name="appointment"),
-        dlt.resource(participants, name="appointment_participant"),
-    ])
+    pipeline.run(
+        [
+            dlt.resource(appointments, name="appointment"),
+            dlt.resource(participants, name="appointment_participant"),
+        ]
+    )
 
 
 def _picked(record: dict[str, Any], stream: Stream) -> dict[str, Any]:
@@ -155,35 +159,15 @@ def _picked(record: dict[str, Any], stream: Stream) -> dict[str, Any]:
 
 
 def _at(value: Any, path: str) -> Any:
-    for step in _steps(path):
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and len(value) > step else None
+    for place, name in _PATH_STEP.findall(path):
+        if name:
+            value = value.get(name) if isinstance(value, dict) else None
         else:
-            value = value.get(step) if isinstance(value, dict) else None
+            position = int(place) if place.isdigit() else 0
+            value = value[position] if isinstance(value, list) and len(value) > position else None
         if value is None:
             return None
     return value
-
-
-def _steps(path: str) -> list[str | int]:
-    if path not in _STEPS:
-        found: list[str | int] = []
-        while path_rest := (path if not found else rest):
-            head, bracket, tail = path_rest.partition("[")
-            if not bracket or "." in head:
-                name, _, rest = path_rest.partition(".")
-                found.append(name)
-            else:
-                index, _, rest = tail.partition("]")
-                found += [head, int(index) if index.isdigit() else 0]
-                rest = rest.removeprefix(".")
-            if not rest:
-                break
-        _STEPS[path] = found
-    return _STEPS[path]
-
-
-_STEPS: dict[str, list[str | int]] = {}
 
 
 def timed(work: Callable[[Path], None]) -> float:

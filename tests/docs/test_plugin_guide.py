@@ -80,8 +80,7 @@ def acme_home(tmp_path: Path, acme_server: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PACEKEEPER_SOURCES__ELM__TOKEN", "let-me-in")
     settings = tmp_path / "pacekeeper.toml"
     settings.write_text(
-        '[practice]\nname = "Elm"\nhome_tz = "UTC"\n'
-        f'[sources.elm]\nconnector = "acme"\nbase_url = "{acme_server}"\n',
+        f'[practice]\nname = "Elm"\nhome_tz = "UTC"\n[sources.elm]\nconnector = "acme"\nbase_url = "{acme_server}"\n',
         encoding="utf-8",
     )
     home = PracticeHome(load_settings(settings))

@@ -51,7 +51,9 @@ def warehouse_verdicts(night: Night) -> Verdicts:
         rows = connection.raw.execute(
             "SELECT subject_key, guardrail_id, period, state, value FROM marts.guardrail_result WHERE is_current"
         ).fetchall()
-    return {(names[key], guardrail, date.fromisoformat(week)): (state, value) for key, guardrail, week, state, value in rows}
+    return {
+        (names[key], guardrail, date.fromisoformat(week)): (state, value) for key, guardrail, week, state, value in rows
+    }
 
 
 def test_the_run_succeeds_and_every_source_is_read(night: Night) -> None:
@@ -84,7 +86,9 @@ def test_every_verdict_agrees_with_the_independent_computation(night: Night) -> 
     values = {
         k: (found[k][1], value)
         for k, (state, value) in expected.items()
-        if state != "unknown" and value is not None and not math.isclose(found[k][1] or 0.0, value, rel_tol=1e-9, abs_tol=1e-9)
+        if state != "unknown"
+        and value is not None
+        and not math.isclose(found[k][1] or 0.0, value, rel_tol=1e-9, abs_tol=1e-9)
     }
     assert values == {}
 

@@ -41,7 +41,8 @@ class Crossing:
         self.parts[kind, stream] += table.to_pylist()
 
     def rows(self, stream: str = "thing") -> list[Row]:
-        return sorted(self.parts["rows", stream], key=lambda row: (row["_seq"], row["row_key"]))
+        """In the order of the records' ids, or of their elements."""
+        return sorted(self.parts["rows", stream], key=lambda row: str(row["row_key"]))
 
     def rejected(self, stream: str = "thing") -> list[tuple[str | None, str, str, str | None]]:
         found = self.parts["rejected", stream]
@@ -98,7 +99,8 @@ def test_columns_that_share_a_path_take_each_their_own_type() -> None:
         "clinician": Ref("clinician", path="actor", by_type={"Practitioner": "clinician", "Person": "person"}),
         "any": Ref("anybody", path="actor"),
     }
-    rows = [{"id": str(n), "actor": actor} for n, actor in enumerate(["Patient/7", "Person/7", "Device/7"])]
+    actors = ("Patient/7", "Person/7", "Device/7")
+    rows: list[Row] = [{"id": str(n), "actor": actor} for n, actor in enumerate(actors)]
     found = [(r["client"], r["clinician"], r["any"]) for r in Crossing([stream(columns)], Page("thing", rows)).rows()]
     anybody = hashed("ehr", "anybody", "7")
     assert found == [
@@ -113,7 +115,7 @@ def test_keys_and_match_keys_are_the_hashes_privacy_defines() -> None:
         "email": MatchKey("email"),
         "npi": MatchKey("npi", path=f"identifier[system={NPI}].value"),
     }
-    records = [
+    records: list[Row] = [
         {"id": "a-1", "email": " Ann.Lee@Example.org ", "identifier": [{"system": NPI, "value": "12 345"}]},
         {"id": 17, "email": None},
         {"id": "urn:uuid:0c9a", "email": ""},
@@ -197,7 +199,7 @@ def test_free_text_in_a_code_column_rejects_the_record_and_goes_nowhere() -> Non
 
 
 def test_undeclared_fields_are_counted_by_name_alone() -> None:
-    records = [{"id": "1", "name": CANARY, "birth": {"place": CANARY}}, {"id": "2", "name": None, CANARY: 1}]
+    records: list[Row] = [{"id": "1", "name": CANARY, "birth": {"place": CANARY}}, {"id": "2", "name": None, CANARY: 1}]
     crossing = Crossing([stream({})], Page("thing", records))
     assert crossing.counts["thing"].undeclared == {"name": 2, "birth": 1, "(other names)": 1}
 
@@ -344,7 +346,7 @@ def test_what_a_plugin_must_not_yield_is_a_plugin_error(page: Any) -> None:
 def test_the_content_hash_ignores_the_cursor_the_key_and_columns_that_are_null() -> None:
     def content(columns: dict[str, Column], record: Row) -> object:
         crossing = Crossing([stream({**columns, "changed": Instant()}, cursor="changed")], Page("thing", [record]))
-        return crossing.rows()[0]["_content_hash"]
+        return crossing.rows()[0]["content_hash"]
 
     first = {"id": "1", "state": "a", "at": "2026-03-01T10:00:00Z", "changed": "2026-03-01T10:00:00Z"}
     columns: dict[str, Column] = {"state": Code(), "at": Instant()}

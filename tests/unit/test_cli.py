@@ -16,6 +16,7 @@ from filelock import FileLock
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import load_settings
 from pacekeeper_app import cli
+from pacekeeper_assets import MARTS
 
 TOML = """\
 [practice]
@@ -86,7 +87,7 @@ def settings(tmp_path: Path) -> Path:
 def home(settings: Path) -> PracticeHome:
     """The same practice with its data folder, hash secret and empty published copies."""
     home = PracticeHome(load_settings(settings))
-    home.create()
+    home.create(MARTS.values())
     return home
 
 
@@ -195,7 +196,7 @@ def test_a_week_is_a_date(pacekeeper: Command, home: PracticeHome) -> None:
 def test_a_guardrail_must_be_in_the_policy(pacekeeper: Command, home: PracticeHome) -> None:
     answer = pacekeeper("verdicts", "--guardrail", "directhours")
     assert answer.code == 1
-    assert "no guardrail 'directhours'" in answer.err
+    assert "no guardrail 'directhours' in the policy" in answer.err
     assert "direct_hours" in answer.err
 
 
@@ -211,7 +212,7 @@ def test_an_unknown_quarantine_table_names_those_there_are(pacekeeper: Command, 
     [
         (("verdicts", "--limit", "0"), "--limit"),
         (("verdict",), "No such command 'verdict'"),
-        (("check",), "Missing argument 'SOURCE'"),
+        (("check",), "Missing argument 'source'"),
         (("run", "--asof", "2026-03-29"), "--as-of"),
         (("demo", "--clinicians", "2"), "--clinicians"),
     ],

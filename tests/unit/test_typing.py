@@ -133,7 +133,7 @@ def test_an_instant_needs_an_offset_where_the_source_has_no_zone(text: str, expe
     ],
 )
 def test_a_local_time_is_read_in_the_zone_of_the_source(text: str, expected: object) -> None:
-    """New York: on 8 March 02:00 to 03:00 does not exist, on 1 November 01:00 to 02:00 is there twice (first: -04:00)."""
+    """New York: on 8 March 02:00 to 03:00 does not exist; on 1 November 01:00 to 02:00 is twice, first at -04:00."""
     assert read(c.Instant(), text, NEW_YORK) == expected
 
 

@@ -43,10 +43,14 @@ Sink = Callable[[PartKind, str, pa.Table], None]
 
 @dataclass
 class StreamCounts:
-    """What the boundary saw of one stream. read = kept + rejected_rows + sum(out_of_scope)."""
+    """What the boundary saw of one stream. read = kept + duplicate + rejected_rows + sum(out_of_scope).
+
+    duplicate: records of which the same part holds a later reading.
+    """
 
     read: int = 0
     kept: int = 0
+    duplicate: int = 0
     rejected_rows: int = 0
     deleted: int = 0
     out_of_scope: Counter[str] = field(default_factory=Counter)
@@ -57,7 +61,8 @@ class StreamCounts:
 class Boundary:
     """Turns the pages of one source into spool parts; `sink` receives each part as an Arrow table.
 
-    rows: the columns that land, with `_seq`, the position of the record in its stream's read, and `_content_hash`.
+    rows: the columns that land, content_hash, and the version_id that the row has if it is its record's first version;
+    a key once. Parts come in the order of the read; the children of a part's records come right after it.
     rejected: row_key, column_name, reason, locator. deleted: row_key.
     """
 
@@ -173,6 +178,8 @@ class Boundary:
             self._con.execute(statement)
         self._con.execute(sql.type_rows())
         self._count(sql)
+        if sql.stream.child_of is None:
+            self._drop_superseded(sql)
         self._hand_over(sql)
         for child in sql.children:
             self._process(self._sql[child.name], sql.explode(child))
@@ -202,12 +209,20 @@ class Boundary:
             )
             counts.undeclared[name if is_name else _OTHER_NAMES] += int(records)
 
+    def _drop_superseded(self, sql: StreamSql) -> None:
+        """Of a record that a part holds more than once, keep the last reading."""
+        counts = self.counts[sql.stream.name]
+        row = self._con.execute(
+            f"SELECT count(*) - count(DISTINCT row_key) FROM {sql.typed} WHERE _scope IS NULL AND _faults IS NULL"
+        ).fetchone()
+        if row and row[0]:
+            self._con.execute(sql.superseded)
+            counts.kept -= int(row[0])
+            counts.duplicate += int(row[0])
+
     def _hand_over(self, sql: StreamSql) -> None:
         name, counts = sql.stream.name, self.counts[sql.stream.name]
-        kept = self._con.execute(
-            f"SELECT {sql.landed}, {sql.content_hash} AS _content_hash FROM {sql.typed} "
-            "WHERE _scope IS NULL AND _faults IS NULL"
-        ).to_arrow_table()
+        kept = self._con.execute(sql.kept).to_arrow_table()
         if kept.num_rows:
             self._sink("rows", name, kept)
         rejected = self._con.execute(

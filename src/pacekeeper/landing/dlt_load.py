@@ -25,11 +25,11 @@ _ENVIRONMENT = {
 def load_versions(
     found: Mapping[str, NewVersions], *, source: str, database: Path, dataset: str, work_dir: Path
 ) -> None:
-    """Load each stream's file into its table of the dataset; tables and columns that are missing are made.
+    """Load each stream's files into its table of the dataset; tables and columns that are missing are made.
 
-    The files are linked into dlt's load package as they are. Safe to repeat after a kill at any moment: into a table
-    that holds nothing they are appended, each in one transaction, so that it then holds all of it or nothing; into any
-    other they are merged on `version_id`. Raises FatalError when dlt cannot load.
+    The files are linked into dlt's load package as they are. Into a table that holds nothing they are appended, each
+    in a transaction of its own; into any other they are merged on `version_id`. Safe to repeat after a kill at any
+    moment, as long as what is in the table already is left out the next time. Raises FatalError when dlt cannot load.
     """
     with _environment({**_ENVIRONMENT, "DLT_DATA_DIR": str(work_dir)}):
         import dlt
@@ -63,12 +63,13 @@ def _resource(name: str, new: NewVersions) -> Any:
     import dlt
     import pyarrow.parquet as pq
 
-    file = str(new.file)
-    imported = dlt.mark.with_file_import(
-        file, "parquet", items_count=new.rows, hints=pq.read_schema(file).empty_table()
-    )
+    def files() -> Iterator[Any]:
+        for file in new.files:
+            schema = pq.read_schema(file).empty_table()
+            yield dlt.mark.with_file_import(str(file), "parquet", hints=schema)
+
     return dlt.resource(
-        [imported],
+        files,
         name=name,
         primary_key="version_id",
         # Of a key, dlt says "not null", Parquet "nullable"; where they differ dlt writes the whole file once more.

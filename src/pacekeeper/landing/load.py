@@ -48,7 +48,7 @@ def load_source(
     try:
         found = _find(warehouse, folder, manifest, streams, run_id=run_id, as_of=as_of, into=work_dir / "new")
         faultpoint("load.found")
-        new = {name: versions for name, versions in found.items() if versions.file is not None}
+        new = {name: versions for name, versions in found.items() if versions.files}
         if new:
             load_versions(
                 new, source=source, database=warehouse.path, dataset=schema_of(source), work_dir=work_dir / "dlt"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -27,7 +26,7 @@ def land_sources(
     Raises ConfigError without the hash secret: nothing is read then.
     """
     home.hash_key()
-    shutil.rmtree(home.spool_dir, ignore_errors=True)
+    home.clear_work()
     home.spool_dir.mkdir(parents=True, mode=0o700)
     ready: dict[str, tuple[Connector[Any], Request]] = {}
     results: list[SourceRun] = []
@@ -40,7 +39,7 @@ def land_sources(
     for extraction in extract([request for _, request in ready.values()], on_progress=on_progress):
         connector, _ = ready[extraction.source]
         results.append(_land(home, extraction, list(connector.streams), run_id=run_id, as_of=as_of))
-    shutil.rmtree(home.spool_dir, ignore_errors=True)
+    home.clear_work()
     home.ops.add(results)
     return sorted(results, key=lambda result: result.source)
 
@@ -50,6 +49,7 @@ def _request(home: PracticeHome, source: str, streams: Iterable[Stream], *, run_
     since = since_of({s.name: (marks.get(s.name), s.lag.total_seconds()) for s in streams if s.child_of is None})
     job = Job(
         config=str(home.settings.file) if home.settings.file else None,
+        run_id=run_id,
         source=source,
         folder=str(home.spool_dir / run_id / source),
         key_path=str(home.key_path),

@@ -1,6 +1,6 @@
 """The spool: what the boundary let through, as Parquet, before the warehouse sees it. Already safe to keep.
 
-<spool>/<run>/<source>/<stream>/rows-000001.parquet      typed rows, keys hashed, and their content hash
+<spool>/<run>/<source>/<stream>/rows-000001.parquet      typed rows, keys hashed, as first versions
                                 rejected-000001.parquet  row_key, column_name, reason, locator; no values
                                 deleted-000001.parquet   row_key of records the source reports as deleted
                        manifest.json                     written last: the read is complete
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pacekeeper.landing.boundary import PartKind, StreamCounts
+from pacekeeper.stream import Stream
 
 #: Rows the engine reads on one thread at a time.
 _ROW_GROUP = 122_880
@@ -32,6 +34,7 @@ class StreamManifest:
 
     read: int = 0
     kept: int = 0
+    duplicate: int = 0
     rejected_rows: int = 0
     out_of_scope: dict[str, int] = field(default_factory=dict)
     rejected: list[tuple[str, str, int]] = field(default_factory=list)
@@ -52,18 +55,46 @@ class Manifest:
 
 
 class SpoolWriter:
-    """Writes one source's parts; a `Sink` for the boundary."""
+    """Writes one source's parts; a `Sink` for the boundary.
 
-    def __init__(self, folder: Path) -> None:
+    Every row is written as the first version of its record, in the form of the raw table, so that a first load takes
+    the files as they are. Parts of child streams have the number of the part that their records are in.
+    """
+
+    def __init__(self, folder: Path, streams: Sequence[Stream], *, batch_id: str, as_of: datetime) -> None:
         self.folder = folder
+        self._batch_id = batch_id
+        self._as_of = as_of
+        self._parents = {stream.name: stream.child_of for stream in streams}
         self._parts: Counter[tuple[str, str]] = Counter()
 
     def __call__(self, kind: PartKind, stream: str, table: pa.Table) -> None:
-        self._parts[stream, kind] += 1
+        if kind == "rows":
+            table = self._first_versions(table)
+        if kind != "rows" or self._parents[stream] is None:
+            self._parts[stream, kind] += 1
+        number = self._parts[self._root(stream) if kind == "rows" else stream, kind]
         folder = self.folder / stream
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{kind}-{self._parts[stream, kind]:06d}.parquet"
+        file = folder / f"{kind}-{number:06d}.parquet"
         pq.write_table(table, file, compression="lz4", row_group_size=_ROW_GROUP)
+
+    def _first_versions(self, table: pa.Table) -> pa.Table:
+        constants: dict[str, Any] = {  # scalars of five types
+            "predecessor_id": pa.scalar(None, pa.string()),
+            "version_no": pa.scalar(1, pa.int64()),
+            "is_deleted": pa.scalar(value=False),
+            "observed_at": pa.scalar(self._as_of, pa.timestamp("us", "UTC")),
+            "batch_id": pa.scalar(self._batch_id, pa.string()),
+        }
+        for name, value in constants.items():
+            table = table.append_column(name, pa.repeat(value, table.num_rows))
+        return table
+
+    def _root(self, stream: str) -> str:
+        while (parent := self._parents[stream]) is not None:
+            stream = parent
+        return stream
 
 
 def parts(folder: Path, stream: str, kind: PartKind) -> list[str]:
@@ -76,6 +107,7 @@ def stream_manifest(counts: StreamCounts, *, watermark: datetime | None, was_ful
     return StreamManifest(
         read=counts.read,
         kept=counts.kept,
+        duplicate=counts.duplicate,
         rejected_rows=counts.rejected_rows,
         out_of_scope=dict(counts.out_of_scope),
         rejected=[(column, reason, rows) for (column, reason), rows in sorted(counts.rejected.items())],

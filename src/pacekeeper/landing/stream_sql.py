@@ -34,6 +34,11 @@ def raw_columns(stream: Stream) -> dict[str, str]:
     return found
 
 
+def version_id(predecessor: str, content_hash: str) -> str:
+    """SQL for the identity of a version: its record, the version before it (null for the first), its content."""
+    return f"md5(concat_ws(chr(31), row_key, coalesce({predecessor}, ''), {content_hash}))"
+
+
 @dataclass(frozen=True)
 class StreamSql:
     """What is declared about one stream, as SQL. children: the streams exploded from its records."""
@@ -50,11 +55,28 @@ class StreamSql:
 
     @property
     def landed(self) -> str:
-        """Columns of a typed row that land, and `_seq`, the position of its record in the read."""
-        return ", ".join(["_seq", *(sql_name(name) for name in raw_columns(self.stream))])
+        """Columns of a typed row that land."""
+        return ", ".join(sql_name(name) for name in raw_columns(self.stream))
 
     @property
-    def content_hash(self) -> str:
+    def kept(self) -> str:
+        """SQL of the rows that land, with content_hash and the version_id of a record's first version."""
+        return (
+            f"SELECT {self.landed}, {self._content_hash()} AS content_hash, "
+            f"{version_id('NULL', 'content_hash')} AS version_id "
+            f"FROM {self.typed} WHERE _scope IS NULL AND _faults IS NULL"
+        )
+
+    @property
+    def superseded(self) -> str:
+        """SQL that removes kept rows of which the same part holds a later one."""
+        same = "o.row_key = t.row_key AND o._scope IS NULL AND o._faults IS NULL"
+        return (
+            f"DELETE FROM {self.typed} t WHERE _scope IS NULL AND _faults IS NULL "
+            f"AND _seq < (SELECT max(o._seq) FROM {self.typed} o WHERE {same})"
+        )
+
+    def _content_hash(self) -> str:
         """SQL for the hash by which two contents of a record are compared; the cursor alone makes no new content."""
         cells = []
         for name, kind in raw_columns(self.stream).items():
@@ -150,7 +172,7 @@ class StreamSql:
         return (
             f"CREATE OR REPLACE TEMP TABLE {self.typed} AS "
             f"WITH _valued AS (SELECT {read} FROM {PARSED} p {joins}) "
-            f"SELECT {self.landed}, {kept}, {self._faults()} AS _faults FROM _valued"
+            f"SELECT _seq, {self.landed}, {kept}, {self._faults()} AS _faults FROM _valued"
         )
 
     def explode(self, child: Stream) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.landing.paths import sql_literal, sql_name
 from pacekeeper.landing.spool import StreamManifest, parts
-from pacekeeper.landing.stream_sql import IDENTITY, raw_columns
+from pacekeeper.landing.stream_sql import IDENTITY, raw_columns, version_id
 from pacekeeper.stream import Stream
 
 #: SQL types of the columns landing adds to the declared ones.
@@ -33,11 +33,11 @@ VERSION_COLUMNS: Mapping[str, str] = {
 class NewVersions:
     """The new versions of one stream, and the ledger's counts.
 
-    file: versions and tombstones; null when there are none. is_first: the raw table holds nothing yet.
+    files: versions and tombstones, as Parquet files in the form of the raw table. is_first: it holds nothing yet.
     latest: the latest value of the stream's cursor in this read.
     """
 
-    file: Path | None
+    files: Sequence[Path]
     is_first: bool
     inserted: int
     updated: int
@@ -46,10 +46,9 @@ class NewVersions:
     tombstones: int
     latest: datetime | None = None
 
-    @property
-    def rows(self) -> int:
-        """How many versions and tombstones the file holds."""
-        return self.inserted + self.updated + self.tombstones
+
+#: SQL for the part a row is in; the elements of a record's lists are in a part of the same name.
+_PART = "parse_filename(_file)"
 
 
 def schema_of(source: str) -> str:
@@ -81,38 +80,41 @@ class VersionFinder:
         self._batch_id = batch_id
         self._as_of = as_of
         self._with_duplicates: set[str] = set()
+        landed = self._raw.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?",
+            [schema_of(source)],
+        ).fetchall()
+        self._tables = {str(row[0]) for row in landed}
 
     def find(self, stream: Stream, manifest: StreamManifest) -> NewVersions:
         """New versions of one stream."""
         is_first = not self._has_rows(stream)
         duplicate = self._load_batch(stream)
+        read = self._con.count(f"SELECT count(*) FROM {_table('batch', stream)}")
         self._load_current(stream, manifest)
-        self._find_gone(stream, manifest)
-        batch, current, changed = (_table(kind, stream) for kind in ("batch", "current", "changed"))
-        self._raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {changed} AS SELECT b.row_key, b._seq, b.content_hash, "
-            "c.version_id AS predecessor_id, coalesce(c.version_no, 0) + 1 AS version_no, "
-            "c.row_key IS NULL OR c.is_deleted AS is_new "
-            f"FROM {batch} b LEFT JOIN {current} c ON c.row_key = b.row_key "
-            "WHERE c.row_key IS NULL OR c.is_deleted OR c.content_hash <> b.content_hash"
-        )
-        inserted = self._con.count(f"SELECT count(*) FROM {changed} WHERE is_new")
-        updated = self._con.count(f"SELECT count(*) FROM {changed} WHERE NOT is_new")
-        tombstones = self._con.count(f"SELECT count(*) FROM {_table('gone', stream)}")
-        found = inserted + updated + tombstones
+        if is_first:
+            inserted, updated, tombstones = read, 0, 0
+            self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {_table('gone', stream)} (row_key VARCHAR)")
+        else:
+            inserted, updated = self._find_changed(stream)
+            tombstones = self._find_gone(stream, manifest)
+        if is_first and not duplicate:
+            files = [Path(file) for file in parts(self._folder, stream.name, "rows")]
+        else:
+            files = [self._write(stream)] if inserted + updated + tombstones else []
         return NewVersions(
-            file=self._write(stream, is_all_new=is_first and not duplicate) if found else None,
+            files=files,
             is_first=is_first,
             inserted=inserted,
             updated=updated,
-            unchanged=self._con.count(f"SELECT count(*) FROM {batch}") - inserted - updated,
-            duplicate=duplicate,
+            unchanged=read - inserted - updated,
+            duplicate=duplicate + manifest.duplicate,
             tombstones=tombstones,
             latest=self._latest(stream),
         )
 
     def _has_rows(self, stream: Stream) -> bool:
-        if not self._con.has_table(schema_of(self._source), stream.name):
+        if stream.name not in self._tables:
             return False
         return self._con.count(f"SELECT count(*) FROM (FROM {self._landed(stream)} LIMIT 1)") > 0
 
@@ -120,38 +122,51 @@ class VersionFinder:
         """Fill `batch`, of several rows with one key the last one read; returns how many rows that left out."""
         batch = _table("batch", stream)
         has_parent = stream.child_of is not None
-        names = ["row_key", *(["parent_key"] if has_parent else []), "_seq"]
+        names = ", ".join(["row_key", *(["parent_key"] if has_parent else []), "content_hash"])
         files = parts(self._folder, stream.name, "rows")
         if not files:
-            empty = ", ".join(f"NULL::{'BIGINT' if n == '_seq' else 'VARCHAR'} AS {n}" for n in names)
-            self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {empty}, '' AS content_hash WHERE false")
+            empty = names.replace(",", " VARCHAR,")
+            self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {batch} ({empty} VARCHAR, part VARCHAR)")
             return 0
         self._raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {', '.join(names)}, "
-            f"_content_hash AS content_hash FROM read_parquet({_listed(files)})"
+            f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {names}, {_PART} AS part FROM {_read(files)}"
         )
-        total = self._con.count(f"SELECT count(*) FROM {batch}")
+        # A part holds a key once, so that one part holds no duplicates.
         if has_parent:
             if stream.child_of not in self._with_duplicates:
                 return 0
-            # Elements follow the one record that counts: of a parent read twice, only the last one's.
-            self._raw.execute(
-                f"DELETE FROM {batch} b WHERE NOT EXISTS (SELECT 1 FROM {_parent('batch', stream)} p "
-                "WHERE p.row_key = b.parent_key AND p._seq = b._seq)"
+            # Elements follow the one reading that counts: of a record read twice, only the last one's.
+            superseded = (
+                f"NOT EXISTS (SELECT 1 FROM {_parent('batch', stream)} p "
+                "WHERE p.row_key = b.parent_key AND p.part = b.part)"
             )
+        elif len(files) == 1:
+            return 0
         else:
-            if total == self._con.count(f"SELECT count(DISTINCT row_key) FROM {batch}"):
+            superseded = f"part < (SELECT max(o.part) FROM {batch} o WHERE o.row_key = b.row_key)"
+            if self._con.count(f"SELECT count(*) - count(DISTINCT row_key) FROM {batch}") == 0:
                 return 0
-            self._raw.execute(
-                f"DELETE FROM {batch} b WHERE _seq < (SELECT max(_seq) FROM {batch} o WHERE o.row_key = b.row_key)"
-            )
+        row = self._raw.execute(f"DELETE FROM {batch} b WHERE {superseded}").fetchone()
         self._with_duplicates.add(stream.name)
-        return total - self._con.count(f"SELECT count(*) FROM {batch}")
+        return int(row[0]) if row else 0
+
+    def _find_changed(self, stream: Stream) -> tuple[int, int]:
+        """Fill `changed`: what the read holds and the raw table does not; returns new and edited records."""
+        changed = _table("changed", stream)
+        self._raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE {changed} AS SELECT b.row_key, b.part, b.content_hash, "
+            "c.version_id AS predecessor_id, coalesce(c.version_no, 0) + 1 AS version_no, "
+            "c.row_key IS NULL OR c.is_deleted AS is_new "
+            f"FROM {_table('batch', stream)} b LEFT JOIN {_table('current', stream)} c ON c.row_key = b.row_key "
+            "WHERE c.row_key IS NULL OR c.is_deleted OR c.content_hash <> b.content_hash"
+        )
+        inserted = self._con.count(f"SELECT count(*) FROM {changed} WHERE is_new")
+        return inserted, self._con.count(f"SELECT count(*) FROM {changed} WHERE NOT is_new")
 
     def _load_current(self, stream: Stream, manifest: StreamManifest) -> None:
         current = _table("current", stream)
         names = ["row_key", *(["parent_key"] if stream.child_of else []), "version_id", "version_no", "content_hash"]
-        if not self._con.has_table(schema_of(self._source), stream.name):
+        if stream.name not in self._tables:
             typed = ", ".join(f"NULL::{all_columns(stream)[n]} AS {n}" for n in names)
             self._raw.execute(
                 f"CREATE OR REPLACE TEMP TABLE {current} AS SELECT {typed}, false AS is_deleted WHERE false"
@@ -173,8 +188,9 @@ class VersionFinder:
             "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY version_no DESC) = 1"
         )
 
-    def _find_gone(self, stream: Stream, manifest: StreamManifest) -> None:
-        """Fill `gone`. A rejected record exists, so that it is not gone."""
+    def _find_gone(self, stream: Stream, manifest: StreamManifest) -> int:
+        """Fill `gone`; returns how many there are. A rejected record exists, so that it is not gone."""
+        gone = _table("gone", stream)
         found = f"row_key IN ({self._keys(stream, 'deleted')})"
         spared = f"row_key NOT IN ({self._keys(stream, 'rejected')})"
         if stream.child_of is not None:
@@ -185,10 +201,11 @@ class VersionFinder:
         elif stream.deletes == "key_diff" and self._is_whole(stream, manifest):
             found += f" OR {spared}"
         self._raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_table('gone', stream)} AS SELECT row_key "
+            f"CREATE OR REPLACE TEMP TABLE {gone} AS SELECT row_key "
             f"FROM {_table('current', stream)} WHERE NOT is_deleted "
             f"AND row_key NOT IN (SELECT row_key FROM {_table('batch', stream)}) AND ({found})"
         )
+        return self._con.count(f"SELECT count(*) FROM {gone}")
 
     def _is_whole(self, stream: Stream, manifest: StreamManifest) -> bool:
         """Whether what this read lacks does not exist.
@@ -198,24 +215,18 @@ class VersionFinder:
         has_nameless = any(column in {"", stream.key} for column, _, _ in manifest.rejected)
         return manifest.was_full and manifest.read > 0 and not has_nameless
 
-    def _write(self, stream: Stream, *, is_all_new: bool) -> Path:
-        """The versions and tombstones of one stream, as a Parquet file. is_all_new: every row of the spool is one."""
+    def _write(self, stream: Stream) -> Path:
+        """The versions and tombstones of one stream, as a Parquet file."""
         file = self._into / f"{stream.name}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         columns = raw_columns(stream)
-        landed = ", ".join(f"r.{sql_name(n)}" for n in columns)
-        files = parts(self._folder, stream.name, "rows")
         selects = []
-        if is_all_new:
-            selects.append(
-                f"SELECT {landed}, NULL::VARCHAR AS predecessor_id, 1::BIGINT AS version_no, "
-                f"r._content_hash AS content_hash, false AS is_deleted FROM read_parquet({_listed(files)}) r"
-            )
-        elif files:
+        if files := parts(self._folder, stream.name, "rows"):
+            landed = ", ".join(f"r.{sql_name(n)}" for n in columns)
+            versions = f"JOIN {_table('changed', stream)} v ON v.row_key = r.row_key AND v.part = {_PART}"
             selects.append(
                 f"SELECT {landed}, v.predecessor_id, v.version_no, v.content_hash, false AS is_deleted "
-                f"FROM read_parquet({_listed(files)}) r "
-                f"JOIN {_table('changed', stream)} v ON v.row_key = r.row_key AND v._seq = r._seq"
+                f"FROM {_read(files)} r {versions}"
             )
         empty = ", ".join(f"c.{n}" if n in IDENTITY else f"NULL::{t} AS {sql_name(n)}" for n, t in columns.items())
         selects.append(
@@ -224,16 +235,11 @@ class VersionFinder:
             f"JOIN {_table('gone', stream)} g ON g.row_key = c.row_key"
         )
         values = {
-            **{name: sql_name(name) for name in columns},
-            "version_id": "md5(concat_ws(chr(31), row_key, coalesce(predecessor_id, ''), content_hash))",
-            "predecessor_id": "predecessor_id",
-            "version_no": "version_no",
-            "content_hash": "content_hash",
-            "is_deleted": "is_deleted",
+            "version_id": version_id("predecessor_id", "content_hash"),
             "observed_at": f"TIMESTAMPTZ {sql_literal(self._as_of.isoformat())}",
             "batch_id": sql_literal(self._batch_id),
         }
-        listed = ", ".join(f"{value} AS {sql_name(name)}" for name, value in values.items())
+        listed = ", ".join(f"{values.get(name, sql_name(name))} AS {sql_name(name)}" for name in all_columns(stream))
         self._raw.execute(
             f"COPY (SELECT {listed} FROM ({' UNION ALL '.join(selects)})) TO {sql_literal(str(file))} "
             "(FORMAT parquet, COMPRESSION lz4)"
@@ -244,7 +250,7 @@ class VersionFinder:
         files = parts(self._folder, stream.name, "rows")
         if stream.cursor is None or not files:
             return None
-        row = self._raw.execute(f"SELECT max({sql_name(stream.cursor)}) FROM read_parquet({_listed(files)})").fetchone()
+        row = self._raw.execute(f"SELECT max({sql_name(stream.cursor)}) FROM {_read(files)}").fetchone()
         return row[0].astimezone(UTC) if row and isinstance(row[0], datetime) else None
 
     def _keys(self, stream: Stream, kind: str) -> str:
@@ -252,7 +258,7 @@ class VersionFinder:
         files = parts(self._folder, stream.name, "deleted" if kind == "deleted" else "rejected")
         if not files:
             return "SELECT NULL::VARCHAR WHERE false"
-        return f"SELECT row_key FROM read_parquet({_listed(files)}) WHERE row_key IS NOT NULL"
+        return f"SELECT row_key FROM {_read(files)} WHERE row_key IS NOT NULL"
 
     def _landed(self, stream: Stream) -> str:
         return f"{schema_of(self._source)}.{sql_name(stream.name)}"
@@ -279,5 +285,5 @@ def _parent(kind: str, stream: Stream) -> str:
     return sql_name(f"{kind}_{stream.child_of}")
 
 
-def _listed(files: Sequence[str]) -> str:
-    return "[" + ", ".join(sql_literal(file) for file in files) + "]"
+def _read(files: Sequence[str]) -> str:
+    return f"read_parquet([{', '.join(sql_literal(file) for file in files)}], filename = '_file')"

@@ -25,6 +25,7 @@ class Job:
     """What a worker is told. since: ISO instants by stream, lag already taken off; a stream left out is read whole."""
 
     config: str | None
+    run_id: str
     source: str
     folder: str
     key_path: str
@@ -55,7 +56,8 @@ def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> 
     with plugin_border(job.source, source.connector):
         streams = list(connector.streams)
     folder = Path(job.folder)
-    boundary = Boundary(streams, source=job.source, key=key, default_tz=source.default_tz, sink=SpoolWriter(folder))
+    spool = SpoolWriter(folder, streams, batch_id=job.run_id, as_of=as_of)
+    boundary = Boundary(streams, source=job.source, key=key, default_tz=source.default_tz, sink=spool)
     since = {name: datetime.fromisoformat(text) for name, text in job.since.items()}
     top_level = [stream for stream in streams if stream.child_of is None]
     whole = any(stream.name not in since for stream in top_level)

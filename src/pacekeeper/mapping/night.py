@@ -73,7 +73,10 @@ def _move_completeness(
         while (parent := roots.get(name)) is not None:
             name = parent
         streams_of.setdefault(mapping.entity, set()).add(name)
-    before = {state.entity: state.complete_through for state in home.ops.rows(EntityState, source=source)}
+    on_record = home.ops.rows(EntityState, source=source)
+    before = {state.entity: state.complete_through for state in on_record}
+    # What is no longer mapped would be stale for ever.
+    home.ops.remove(state for state in on_record if state.entity not in streams_of)
     states = []
     for entity, streams in streams_of.items():
         marks = [complete.get(stream) for stream in streams]

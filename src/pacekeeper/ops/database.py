@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, SQLModel, create_engine, delete, select
 
+from pacekeeper.errors import FatalError
 from pacekeeper.ops import tables
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -52,7 +54,14 @@ class OpsDatabase:
                 cursor.execute("PRAGMA busy_timeout=10000")
                 cursor.close()
 
-            SQLModel.metadata.create_all(engine, tables=[SQLModel.metadata.tables[name] for name in _TABLES])
+            try:
+                SQLModel.metadata.create_all(engine, tables=[SQLModel.metadata.tables[name] for name in _TABLES])
+            except DatabaseError as error:
+                raise FatalError(
+                    f"the operational database {self.path} cannot be opened ({type(error.orig).__name__}): check that "
+                    "it is a SQLite file and the disk is not full; moved away, it is made anew, and every source is "
+                    "read from the beginning"
+                ) from None
             self.path.chmod(0o600)
             self._engine = engine
         return self._engine
@@ -72,6 +81,13 @@ class OpsDatabase:
         with Session(self.engine, expire_on_commit=False) as session:
             return session.exec(query).all()
 
+    def remove(self, rows: Iterable[SQLModel]) -> None:
+        """Delete rows that `rows` has returned, in one transaction."""
+        with Session(self.engine) as session:
+            for row in rows:
+                session.delete(row)
+            session.commit()
+
     def last_run(self) -> tables.Run | None:
         """The run that started last; null before the first."""
         with Session(self.engine, expire_on_commit=False) as session:
@@ -83,8 +99,8 @@ class OpsDatabase:
             session.exec(delete(tables.StreamState).where(tables.StreamState.source == source))  # type: ignore[arg-type]
             session.commit()
 
-    def finish_run(self, run_id: str, *, state: str, ended_at: datetime) -> None:
-        """Mark a run as ended."""
+    def finish_run(self, run_id: str, *, state: str, ended_at: datetime | None) -> None:
+        """Mark a run as ended; ended_at null = nobody knows when."""
         with Session(self.engine) as session:
             run = session.get(tables.Run, run_id)
             if run is not None:

@@ -26,13 +26,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Run(SQLModel, table=True):
-    """One row per run. as_of: the instant the run judges by; ended_at null while it runs, or after a kill."""
+    """One row per run. as_of: the instant the run judges by; ended_at null while it runs, or after a kill.
+
+    A killed run stays `running` until the next one finds it.
+    """
 
     run_id: str = Field(primary_key=True)
     as_of: datetime = Field(sa_type=UtcDateTime)
     started_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    state: str = "running"  # running | success | failed
+    state: str = "running"  # running | success | failed | killed
 
 
 class SourceRun(SQLModel, table=True):

@@ -61,7 +61,9 @@ def init(
         except ConfigError:
             path.unlink()
             raise
-    home.create()
+    from pacekeeper_assets import MARTS
+
+    home.create(MARTS.values())
     console = make_console()
     console.print(f"Wrote {path} and {home.data_dir}.")
     console.print("Next: add a source to it, then [bold]pacekeeper check <source>[/] and [bold]pacekeeper run[/].")

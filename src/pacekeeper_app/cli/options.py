@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,19 +33,25 @@ def open_home(config: Path | None) -> PracticeHome:
 
 def parse_as_of(text: str | None, zone: str) -> datetime | None:
     """An instant from ISO text; a date is the end of that day, a time without offset is local in `zone`."""
-    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = _end_of_day(text) or datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigError(
             f"--as-of {text!r} is no date or time; write 2026-03-29, or 2026-03-29T23:00:00-04:00"
         ) from None
-    if len(text) == len("2026-03-29"):
-        moment += timedelta(days=1)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return moment.astimezone(UTC)
+
+
+def _end_of_day(text: str) -> datetime | None:
+    """The first moment after a date; null where the text is none."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime.combine(day + timedelta(days=1), time())

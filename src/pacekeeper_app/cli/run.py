@@ -50,13 +50,15 @@ def run_with_progress(home: PracticeHome, console: Console, *, as_of: datetime |
 
 def report_night(home: PracticeHome, console: Console, night: NightResult) -> int:
     """Print what the run found; the exit code comes back."""
+    from rich.markup import escape
+
     from pacekeeper.ops import MappingRun, SourceRun
     from pacekeeper_app.cli import findings
 
     sources = home.ops.rows(SourceRun, run_id=night.run_id)
     findings.print_sources(console, home, night.run_id)
     for failure in night.failures:
-        console.print(f"[bold red]failed[/]  {failure}", markup=True, soft_wrap=True)
+        console.print(f"[bold red]failed[/]  {escape(failure)}", soft_wrap=True)
     if night.failures:
         console.print("Yesterday's tables are still published. Mend what is named above and run again.")
         return EXIT_FAILED

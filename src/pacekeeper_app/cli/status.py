@@ -20,9 +20,13 @@ def status(config: Config = None) -> None:
     console.print(f"[bold]{escape(home.settings.practice.name)}[/]  {home.data_dir}")
     last = home.ops.last_run() if home.ops.path.exists() else None
     if last is None:
-        console.print("No run yet. Next: [bold]pacekeeper run[/].")
+        console.print("No run yet. Next: [bold]pacekeeper check <source>[/], then [bold]pacekeeper run[/].")
         return
-    ended = f"ended {last.ended_at:%Y-%m-%d %H:%M} UTC" if last.ended_at else "did not end (running, or killed)"
+    ended = (
+        f"ended {last.ended_at:%Y-%m-%d %H:%M} UTC"
+        if last.ended_at
+        else "has not ended: it is under way, or was killed"
+    )
     console.print(f"Last run {last.run_id[:8]}: {last.state}, as of {last.as_of:%Y-%m-%d %H:%M} UTC, {ended}.")
     table = findings.plain_table("Sources", ("source", "connector", "last read", "complete through", "message"))
     results = {result.source: result for result in home.ops.rows(SourceRun, run_id=last.run_id)}

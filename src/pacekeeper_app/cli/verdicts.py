@@ -41,7 +41,11 @@ def verdicts(
 
     if state is not None and state not in STATES:
         raise ConfigError(f"--state {state!r} is no state; there are {', '.join(STATES)}")
-    rows = _rows(open_home(config), guardrail=guardrail, state=state, week=week, clinician=clinician, limit=limit)
+    home = open_home(config)
+    known = home.policy().guardrail_ids
+    if guardrail is not None and guardrail not in known:
+        raise ConfigError(f"there is no guardrail {guardrail!r} in the policy; there are {', '.join(known)}")
+    rows = _rows(home, guardrail=guardrail, state=state, week=week, clinician=clinician, limit=limit)
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row, default=str))
