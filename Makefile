@@ -12,7 +12,7 @@ help:  ## what there is
 
 # The stamps say which lock the environment was made from; a changed lock makes it anew.
 .venv/runtime.stamp: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Pacekeeper needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "Pacekeeper needs Python 3.11 or 3.12; say which: make PYTHON=python3.11 ..."; exit 1; }
 	@echo "setting up .venv"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
@@ -56,7 +56,7 @@ format: .venv/dev.stamp  ## format the code
 	@$(BIN)/ruff format .
 
 lock:  ## resolve the locks anew (needs uv)
-	uv pip compile pyproject.toml --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements.lock
+	uv pip compile pyproject.toml --extra build --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements.lock
 	uv pip compile pyproject.toml --extra dev -c requirements.lock --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements-dev.lock
 
 clean:  ## remove the environment and the demo

@@ -36,6 +36,8 @@ FILE_NAME = "pacekeeper.toml"
 #: Names the settings file, when it is neither in the working directory nor above it.
 FILE_VARIABLE = "PACEKEEPER_CONFIG"
 _SECTIONS = ("practice", "policy", "sources")
+#: dlt loads source `ehr` by way of schema `raw_ehr_staging`; the others stand for rows that come from no source.
+_TAKEN_NAMES = frozenset({"settings", "derived"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -142,6 +144,8 @@ class Settings(BaseSettings):
     def _source_names(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
         for name in sources:
             # "__" and a trailing "_" could not be told from the separator in an environment variable's name.
+            if name.endswith("_staging") or name in _TAKEN_NAMES:
+                raise ValueError(f"source name {name!r} is one that Pacekeeper or dlt uses itself; choose another")
             if not _SOURCE_NAME.fullmatch(name) or "__" in name or name.endswith("_"):
                 raise ValueError(
                     f"source name {name!r} should be lower_snake_case: a letter, then at most 40 letters, digits "

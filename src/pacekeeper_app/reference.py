@@ -12,7 +12,6 @@ _FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 def pages() -> Mapping[str, str]:
     """Markdown by file name."""
     from pacekeeper.contract.dictionary import dictionary_markdown
-
     from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
 
     return {

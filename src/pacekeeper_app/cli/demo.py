@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,12 +50,14 @@ def demo(
 
 def _next_steps(console: Console, folder: Path) -> None:
     config = folder / "pacekeeper.toml"
+    script = Path(sys.argv[0])
+    program = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script.name
     shown = config.relative_to(Path.cwd()) if config.is_relative_to(Path.cwd()) else config
     console.print("\n[bold]What to open next[/]")
     for command, text in (
         ("make ui", "Dagster's page with this run, its assets and its checks"),
-        (f"pacekeeper verdicts --state breach --config {shown}", "who, in the last week, and why"),
-        (f"pacekeeper quarantine list --config {shown}", "rows that broke a rule"),
-        (f"pacekeeper status --config {shown}", "the last run and every source"),
+        (f"{program} verdicts --state breach --config {shown}", "who, in the last week, and why"),
+        (f"{program} quarantine list --config {shown}", "rows that broke a rule"),
+        (f"{program} status --config {shown}", "the last run and every source"),
     ):
         console.print(f"  {command}\n      [dim]{text}[/]", soft_wrap=True)

@@ -105,10 +105,9 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
     with home.published.connect(read_only=True) as connection:
         rows = connection.raw.execute(
             "SELECT guardrail_id, subject_key, count(*), min(period), max(period), "
-            "CASE WHEN any_value(reason) = 'below_floor' THEN min(value) ELSE max(value) END, "
-            "string_agg(DISTINCT reason, ', ' ORDER BY reason), any_value(unit) "
+            "CASE WHEN reason = 'below_floor' THEN min(value) ELSE max(value) END, reason, any_value(unit) "
             "FROM marts.guardrail_result WHERE is_current AND NOT is_retracted AND state = 'breach' "
-            "GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"
+            "GROUP BY guardrail_id, subject_key, reason ORDER BY 1, 3 DESC, 2, 7"
         ).fetchall()
     if not rows:
         console.print("No guardrail is breached.")
@@ -126,9 +125,9 @@ def print_checks(console: Console, checks: Sequence[CheckOutcome]) -> None:
     red = [check for check in checks if not check.passed]
     console.print(f"{len(checks) - len(red)} of {len(checks)} asset checks passed.")
     for check in red:
-        style = "bold red" if check.severity == "ERROR" else "yellow"
+        severity = "[bold red]error[/]" if check.severity == "ERROR" else "[yellow]warn [/]"
         console.print(
-            f"  [{style}]{check.severity.lower():5}[/]  {check.asset}  {check.name}  [dim]{escape(check.description)}[/]",
+            f"  {severity}  {check.asset}  {check.name}  [dim]{escape(check.description)}[/]",
             soft_wrap=True,
         )
 

@@ -41,11 +41,16 @@ def parse_as_of(text: str | None, zone: str) -> datetime | None:
         moment = _end_of_day(text) or datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(zone))
-        return moment.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigError(
             f"--as-of {text!r} is no date or time; write 2026-03-29, or 2026-03-29T23:00:00-04:00"
         ) from None
+    if moment > datetime.now(UTC):
+        raise ConfigError(
+            f"--as-of {text!r} lies ahead: a week that has not ended cannot be judged. Leave --as-of out for now"
+        )
+    return moment
 
 
 def _end_of_day(text: str) -> datetime | None:
