@@ -65,10 +65,14 @@ class MatchKey(Column):
 
 @dataclass(frozen=True)
 class Code(Column):
-    """A short code. Never free text: a value that breaks `pattern` or `max_length` is rejected."""
+    """A short code. Never free text: a value that breaks `pattern` or `max_length` is rejected.
+
+    The default pattern admits no blank, so that a sentence or a full name cannot pass for a code. It cannot tell a
+    single word from a code: declare the tightest pattern the vendor's codes allow, and `max_length` with it.
+    """
 
     max_length: int = field(default=64, kw_only=True)
-    pattern: str = field(default=r"[A-Za-z0-9][A-Za-z0-9 ._:/|#+-]*", kw_only=True)
+    pattern: str = field(default=r"[A-Za-z0-9][A-Za-z0-9._:/|#+-]*", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ def utc(*parts: int) -> datetime:
     ("column", "text", "expected"),
     [
         (c.Code(), "fulfilled", "fulfilled"),
-        (c.Code(), "No Show", "No Show"),
+        (c.Code(), "No Show", "<bad_code>"),
+        (c.Code(), "Jane Doe 555-123-4567", "<bad_code>"),
+        (c.Code(pattern="[A-Z][a-z]+ [A-Z][a-z]+"), "No Show", "No Show"),
         (c.Code(), "F41.1", "F41.1"),
         (c.Code(max_length=3), "abcd", "<bad_code>"),
         (c.Code(), "client said: call, don't write", "<bad_code>"),

@@ -50,7 +50,7 @@ def demo(
 
 def _next_steps(console: Console, folder: Path) -> None:
     config = folder / "pacekeeper.toml"
-    script = Path(sys.argv[0])
+    script = Path(sys.argv[0]).absolute()
     program = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script.name
     shown = config.relative_to(Path.cwd()) if config.is_relative_to(Path.cwd()) else config
     console.print("\n[bold]What to open next[/]")
