@@ -7,6 +7,7 @@ import dagster as dg
 from pacekeeper_checks.contract import contract_checks
 from pacekeeper_checks.guardrails import guardrail_checks
 from pacekeeper_checks.landing import landing_checks
+from pacekeeper_checks.plausibility import plausibility_checks
 from pacekeeper_checks.plugin_health import plugin_health_checks
 
 __all__ = ["all_checks"]
@@ -19,4 +20,5 @@ def all_checks(sources: Sequence[str], guardrails: Sequence[str]) -> list[dg.Ass
         plugin_health_checks(sources),
         contract_checks(),
         guardrail_checks(guardrails),
+        plausibility_checks(),
     ]
