@@ -15,7 +15,7 @@ _ALL = "(all)"
 
 
 def contract_checks() -> dg.AssetChecksDefinition:
-    """`contract` per entity: every source's slice was swapped in. `mapping_ledger` per entity: every row accounted for."""
+    """`contract` per entity: every slice was swapped in. `mapping_ledger` per entity: every row is accounted for."""
     specs = [
         dg.AssetCheckSpec(name, asset=canonical_key(entity), description=text)
         for entity in ENTITIES

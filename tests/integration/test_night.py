@@ -1,4 +1,4 @@
-"""The main job, end to end: a practice served over HTTP and files, to verdicts that an independent computation confirms."""
+"""The main job, end to end: a practice served over HTTP and files, to verdicts an independent computation confirms."""
 
 from __future__ import annotations
 
