@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from pacekeeper.columns import SQL_TYPES, Ref
 from pacekeeper.connector import Connector, EntityMapping, SourceContext
 from pacekeeper.expr import RawTables, memtable_backend
-from pacekeeper.landing.boundary import Boundary, StreamCounts
+from pacekeeper.landing.boundary import Boundary, Part, StreamCounts
+from pacekeeper.landing.versions import all_columns
 from pacekeeper.privacy import HashKey, keyed_hash
-from pacekeeper.stream import Page, Stream, Window
+from pacekeeper.stream import Page, Window
 
 AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
 KEY = HashKey.of(b"0" * 32)
@@ -64,7 +63,7 @@ class RawBench:
         self.counts = {name: counts for name, counts in boundary.counts.items() if counts.read}
         return self.counts
 
-    def _take(self, kind: str, stream: str, part: pa.Table, observed: datetime) -> None:
+    def _take(self, kind: str, stream: str, part: Part, observed: datetime) -> None:
         rows = part.to_pylist() if kind != "rejected" else []
         for row in sorted(rows, key=lambda found: found.pop("_seq", 0)):
             versions = self._versions[stream].setdefault(row["row_key"], [])
@@ -102,7 +101,7 @@ class RawBench:
             versions = [version["row"] for record in records for version in record]
             newest = [record[-1]["row"] for record in records if not record[-1]["row"]["is_deleted"]]
             for name, rows in ((stream.name, versions), (f"{stream.name}__current", newest)):
-                types = _types(stream)
+                types = all_columns(stream)
                 columns = ", ".join(f'"{column}" {kind}' for column, kind in types.items())
                 self._engine.execute(f'CREATE OR REPLACE TABLE "{name}" ({columns})')
                 places = ", ".join("?" for _ in types)
@@ -124,13 +123,3 @@ class RawBench:
             )
             _COMPILED[mapping.build] = self._backend.compile(mapping.build(raw))
         return _COMPILED[mapping.build]
-
-
-def _types(stream: Stream) -> dict[str, str]:
-    found = {"row_key": "VARCHAR", "parent_key": "VARCHAR", "version_no": "BIGINT", "is_deleted": "BOOLEAN"}
-    found["observed_at"] = "TIMESTAMPTZ"
-    for name, column in stream.columns.items():
-        found[name] = str(SQL_TYPES[type(column)])
-        if isinstance(column, Ref) and column.match is not None:
-            found[f"{name}_match"] = "VARCHAR"
-    return found

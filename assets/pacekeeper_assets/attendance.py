@@ -13,7 +13,8 @@ from pacekeeper.measures.instant import SECONDS_PER_HOUR, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy, PolicyRevision
-from pacekeeper_assets.people import maps, with_person
+from pacekeeper_assets.completeness import with_known
+from pacekeeper_assets.people import on_local_day, with_person
 
 _DIGITS = 9
 _PRACTICE_SIDE = ("clinician", "practice", "system")
@@ -31,35 +32,34 @@ _COUNTS = (
 
 
 def attendance_week(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
-    weeks = tables.clinician_week.select("clinician_key", "week_id", "week_start_at", "week_end_at")
-    counts = _counted(_seats(tables, weeks), policy)
-    rows = weeks.left_join(counts, ["clinician_key", "week_id"]).drop("clinician_key_right", "week_id_right")
-    rows = rows.cross_join(maps(tables, "appointment"))
+    weeks = tables.clinician_week.select("week_id", person_key="clinician_key")
+    counts = _counted(_seats(tables), policy)
+    rows = weeks.left_join(counts, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
+    rows = with_known(rows, tables, "appointment").rename(clinician_key="person_key")
     rows = rows.mutate(
-        **{name: ifelse(rows.maps_appointment, rows[name].fill_null(0), ibis.null("int64")) for name in _COUNTS}
+        **{name: ifelse(rows.knows_appointment, rows[name].fill_null(0), ibis.null("int64")) for name in _COUNTS}
     )
     rows = _rolled(rows, policy)
     return _rates(rows, policy)
 
 
-def _seats(tables: CanonicalTables, weeks: Table) -> Table:
-    """Appointments, one per client seat, in the local week they start."""
-    seats = tables.appointment.filter(tables.appointment.status.notin(["entered_in_error", "rescheduled"]))
+def _seats(tables: CanonicalTables) -> Table:
+    """Appointments of clients, one per seat, in the local week they start; a meeting of the staff has no client."""
+    seats = tables.appointment
+    seats = seats.filter(seats.client_key.notnull() & seats.status.notin(["entered_in_error", "rescheduled"]))
     planned = with_person(seats, tables)
     planned = planned.select(
+        "person_key",
         "status",
         "cancelled_by",
-        "start_at",
-        clinician_key="person_key",
         start_s=seconds(planned.start_at),
         cancelled_s=seconds(planned.cancelled_at),
     )
-    joined = planned.inner_join(weeks, "clinician_key")
-    return joined.filter((joined.start_at >= joined.week_start_at) & (joined.start_at < joined.week_end_at))
+    return on_local_day(planned, tables.person_day, at="start_s")
 
 
 def _counted(seats: Table, policy: Policy) -> Table:
-    """Counts by what became of the seat (decision 1.10, D4.7, D4.8)."""
+    """Counts by what became of the seat (decision 1.10)."""
     window_s = number(
         policy,
         seats.week_id,
@@ -82,7 +82,7 @@ def _counted(seats: Table, policy: Policy) -> Table:
         else_=literal("unknown_status_n"),
     )
     fated = seats.mutate(fate=fate)
-    return fated.group_by("clinician_key", "week_id").aggregate(
+    return fated.group_by("person_key", "week_id").aggregate(
         scheduled_n=fated.count(), **{name: fated.count(where=fated.fate == name) for name in _COUNTS[1:]}
     )
 
@@ -134,7 +134,7 @@ def _ratio(numerator: Value, denominator: Value) -> Value:
     return numerator / denominator.nullif(0)
 
 
-_NO_SEATS = "Null: no configured source maps appointments."
+_NO_SEATS = "Null: no source of appointments knows the person."
 
 
 def _count(name: str, description: str) -> MartColumn:
@@ -149,11 +149,14 @@ ATTENDANCE_WEEK = Mart(
     inputs=("clinician_week", "appointment", "clinician", "person_match"),
     columns=(
         MartColumn("clinician_key", "text", "", "Key of the person: `person_match.person_key`."),
-        MartColumn("week_id", "date", "", "First local day of the practice week (D1.2)."),
-        _count("scheduled_n", "Seats that start in the week, those entered in error or rescheduled left out."),
+        MartColumn("week_id", "date", "", "First local day of the practice week."),
+        _count(
+            "scheduled_n",
+            "Appointments of a client that start in the week; entered in error or rescheduled left out.",
+        ),
         _count("kept_n", "Seats with status kept."),
-        _count("no_show_n", "Seats with status no_show, or cancelled by the client at or after the start (D4.8)."),
-        _count("late_cancel_n", "Cancelled by the client less than policy no_show.late_cancel_window before (D4.8)."),
+        _count("no_show_n", "Seats with status no_show, or cancelled by the client at the start or later."),
+        _count("late_cancel_n", "Cancelled by the client less than policy no_show.late_cancel_window before."),
         _count("advance_cancel_n", "Cancelled by the client with that notice or more."),
         _count("clinician_cancel_n", "Cancelled by clinician, practice or system."),
         _count("unknown_cancel_n", "Cancelled, with the time (by a client) or the canceller not known: not guessed."),
@@ -163,15 +166,15 @@ ATTENDANCE_WEEK = Mart(
             "no_show_ratio",
             "number",
             "ratio",
-            "no_show_n / (kept_n + no_show_n), definition A (D4.7, T01). Null: none kept and none missed.",
+            "no_show_n / (kept_n + no_show_n), definition A. Null: none kept and none missed.",
         ),
         MartColumn("definition", "text", "", "Definition behind no_show_ratio (policy no_show.definition)."),
         MartColumn(
             "combined_ratio",
             "number",
             "ratio",
-            "(no_show_n + late_cancel_n) / (scheduled_n - advance_cancel_n - clinician_cancel_n), definition C (D4.7, "
-            "T02). Null: a cancellation or status is not known, or nothing was due.",
+            "(no_show_n + late_cancel_n) / (scheduled_n - advance_cancel_n - clinician_cancel_n), definition C. "
+            "Null: a cancellation or status is not known, or nothing was due.",
         ),
         _count("kept_4w", "kept_n summed over the four weeks ending with this one (policy no_show.window_weeks)."),
         _count("no_show_4w", "no_show_n summed over the same weeks."),
@@ -186,7 +189,7 @@ ATTENDANCE_WEEK = Mart(
             "wilson_lo",
             "number",
             "ratio",
-            "Lower end of the Wilson interval of no_show_ratio_4w (policy no_show.confidence; B10). Null as the ratio.",
+            "Lower end of the Wilson interval of no_show_ratio_4w (policy no_show.confidence). Null as the ratio.",
         ),
         MartColumn("wilson_hi", "number", "ratio", "Upper end of that interval. Null as the ratio."),
     ),

@@ -175,7 +175,7 @@ def availability_week(swept: Table, ledger: Table) -> Table:
 def protected_admin_week(blocks: Table, swept: Table, policy: Policy) -> Table:
     """Seconds of protected admin blocks per person and week, less overlap with sessions and team meetings.
 
-    A block of which the policy's share or more is taken (`protected_admin.encroached_from`) counts 0 (domain D4.19).
+    A block of which the policy's share or more is taken (`protected_admin.encroached_from`) counts 0.
     """
     admin = blocks.filter(blocks.kind.isin(ADMIN_BLOCKS) & blocks.is_protected)
     busy = swept.filter((swept.direct_n > 0) | (swept.meeting_n > 0))

@@ -6,17 +6,20 @@ from datetime import datetime
 
 import ibis
 
-from pacekeeper.expr import Table, ifelse, literal
+from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.in_force import holds, whole
 from pacekeeper.measures.instant import day_number, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
-from pacekeeper_assets.people import maps, on_local_day, person, session_clinician_person, with_person
+from pacekeeper_assets.completeness import with_known
+from pacekeeper_assets.people import on_local_day, person, session_clinician_person, with_person
 from pacekeeper_assets.productivity import HELD
 
 _DAYS_TO_LAST = 6
-_GONE = ("cancelled", "rescheduled", "entered_in_error")
+_GONE = ("cancelled", "rescheduled")
+_UNCLEAR = "unknown"
+_KINDS = ("any", "alone", "unclear_any", "unclear_alone")
 # At one instant: what ended or began by then comes before the week's end looks, what begins right then after it.
 _BEFORE, _LOOK, _AFTER = 0, 1, 2
 
@@ -28,12 +31,11 @@ def caseload_snapshot(tables: CanonicalTables, policy: Policy, as_of: datetime) 
         policy, seen.week_id, lambda rev: rev.guardrail("active_caseload").settings.whole("seen_within_days")
     )
     recent_from = seen.last_no - within + 1
-    is_seen = ibis.coalesce(seen.seen_no >= recent_from, literal(value=False))
-    is_seen_alone = ibis.coalesce(seen.seen_alone_no >= recent_from, literal(value=False))
-    seen = seen.mutate(
-        is_any=is_seen | (seen.future_n > 0),
-        is_alone=is_seen_alone | (seen.future_alone_n > 0),
-    )
+
+    def holds_for(kind: str) -> Value:
+        return ibis.coalesce(seen[f"{kind}_day_no"] >= recent_from, literal(value=False)) | (seen[f"{kind}_n"] > 0)
+
+    seen = seen.mutate(**{f"is_{kind}": holds_for(kind) for kind in _KINDS})
     counts_groups = holds(
         policy, seen.week_id, lambda rev: rev.guardrail("active_caseload").settings.flag("count_group_only")
     )
@@ -42,20 +44,26 @@ def caseload_snapshot(tables: CanonicalTables, policy: Policy, as_of: datetime) 
     )
     seen = seen.mutate(
         is_active=seen.is_alone | (counts_groups & seen.is_any),
+        may_be_active=seen.is_unclear_alone | (counts_groups & seen.is_unclear_any),
         is_new=ibis.coalesce(seen.first_seen_no >= seen.last_no - new_within + 1, literal(value=False)),
     )
-    counts = seen.group_by("clinician_key", "week_id").aggregate(
+    counts = seen.group_by("person_key", "week_id").aggregate(
         active_n=seen.count(where=seen.is_active),
         group_only_n=seen.count(where=seen.is_any & ~seen.is_alone),
+        uncertain_n=seen.count(where=seen.may_be_active & ~seen.is_active),
         new_n=seen.count(where=seen.is_active & seen.is_new),
     )
-    rows = weeks.left_join(counts, ["clinician_key", "week_id"]).drop("clinician_key_right", "week_id_right")
-    rows = rows.cross_join(maps(tables, "case_assignment"))
-    none = ibis.null("int64")
-    active = ifelse(rows.maps_case_assignment, rows.active_n.fill_null(0), none)
+    rows = weeks.left_join(counts, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
+    rows = with_known(rows, tables, "case_assignment").rename(clinician_key="person_key")
+
+    def counted(count: Value) -> Value:
+        return ifelse(rows.knows_case_assignment, count.fill_null(0), ibis.null("int64"))
+
+    active = counted(rows.active_n)
     return rows.mutate(
         active_clients=active,
-        group_only_clients=ifelse(rows.maps_case_assignment, rows.group_only_n.fill_null(0), none),
+        group_only_clients=counted(rows.group_only_n),
+        uncertain_clients=counted(rows.uncertain_n),
         new_share=rows.new_n / active.nullif(0),
         sessions_per_active_client=rows.sessions_n / active.nullif(0),
     )
@@ -64,33 +72,32 @@ def caseload_snapshot(tables: CanonicalTables, policy: Policy, as_of: datetime) 
 def _week_ends(tables: CanonicalTables) -> Table:
     weeks = tables.clinician_week
     return weeks.select(
-        "clinician_key",
         "week_id",
         "week_end_at",
         "sessions_n",
+        person_key="clinician_key",
         week_end_s=seconds(weeks.week_end_at),
         last_no=day_number(weeks.week_id) + _DAYS_TO_LAST,
     )
 
 
 def _as_known_at(weeks: Table, tables: CanonicalTables) -> Table:
-    """One row per clinician, client with an open assignment and week end, with what was known by then.
+    """One row per person, client with an open assignment and week end, with what was known by then.
 
-    seen_no, seen_alone_no, first_seen_no: local day numbers of the last attended session, the last one that was no
-    group, and the first. future_n, future_alone_n: appointments then still ahead, and those that are no group seat.
+    Of each kind: `<kind>_day_no`, local day number of the last session, and `<kind>_n`, appointments then still ahead.
+    Kinds: any; alone, which is no group; unclear_any and unclear_alone, the same of unknown status.
+    first_seen_no: local day number of the first attended session.
     """
     looks = _assigned(weeks, tables)
-    pairs = looks.select("clinician_key", "client_key").distinct()
+    pairs = looks.select("person_key", "client_key").distinct()
     events = ibis.union(
-        _looks(looks), _attended(tables, pairs), _ahead(tables, pairs, begins=True), _ahead(tables, pairs, begins=False)
+        _looks(looks), _sessions(tables, pairs), _ahead(tables, pairs, begins=True), _ahead(tables, pairs, begins=False)
     )
-    so_far = ibis.window(group_by=["clinician_key", "client_key"], order_by=["at_s", "rank", "week_id"], rows=(None, 0))
+    so_far = ibis.window(group_by=["person_key", "client_key"], order_by=["at_s", "rank", "week_id"], rows=(None, 0))
     known = events.mutate(
-        seen_no=events.day_no.max().over(so_far),
-        first_seen_no=events.day_no.min().over(so_far),
-        seen_alone_no=events.alone_day_no.max().over(so_far),
-        future_n=events.step.sum().over(so_far),
-        future_alone_n=events.alone_step.sum().over(so_far),
+        first_seen_no=events.any_day_no.min().over(so_far),
+        **{f"{kind}_day_no": events[f"{kind}_day_no"].max().over(so_far) for kind in _KINDS},
+        **{f"{kind}_n": events[f"{kind}_step"].sum().over(so_far) for kind in _KINDS},
     )
     return known.filter(known["rank"] == _LOOK)
 
@@ -99,55 +106,57 @@ def _assigned(weeks: Table, tables: CanonicalTables) -> Table:
     """Open assignments on the week's last local day (decision 1.9), each client once."""
     cases = with_person(tables.case_assignment, tables)
     cases = cases.select(
+        "person_key",
         "client_key",
-        clinician_key="person_key",
         from_no=day_number(cases.from_date),
         to_no=day_number(cases.to_date),
     )
-    joined = weeks.select("clinician_key", "week_id", "week_end_s", "last_no").inner_join(cases, "clinician_key")
+    joined = weeks.select("person_key", "week_id", "week_end_s", "last_no").inner_join(cases, "person_key")
     is_open = (joined.from_no <= joined.last_no) & (joined.to_no.isnull() | (joined.to_no >= joined.last_no))
-    return joined.filter(is_open).select("clinician_key", "client_key", "week_id", "week_end_s", "last_no").distinct()
+    return joined.filter(is_open).select("person_key", "client_key", "week_id", "week_end_s", "last_no").distinct()
+
+
+def _events(rows: Table, *, at_s: Value, rank: Value | int, **told: Value) -> Table:
+    """Rows as events of one shape; what is not told is null, a step 0."""
+    columns = {"week_id": ibis.null("date"), "last_no": ibis.null("int64")}
+    columns |= {f"{kind}_day_no": ibis.null("int64") for kind in _KINDS}
+    columns |= {f"{kind}_step": literal(0, "int64") for kind in _KINDS}
+    rank = literal(rank, "int64") if isinstance(rank, int) else rank.cast("int64")
+    return rows.select("person_key", "client_key", at_s=at_s, rank=rank, **{**columns, **told})
+
+
+def _by_kind(name: str, value: Value, *, is_group: Value, is_unclear: Value) -> dict[str, Value]:
+    """The value under each kind that it belongs to, null under the others."""
+    return {
+        f"{kind}_{name}": ifelse(
+            (is_unclear if kind.startswith("unclear") else ~is_unclear)
+            & (~is_group if kind.endswith("alone") else literal(value=True)),
+            value,
+            ibis.null("int64"),
+        )
+        for kind in _KINDS
+    }
 
 
 def _looks(looks: Table) -> Table:
-    nothing, zero = ibis.null("int64"), literal(0, "int64")
-    return looks.select(
-        "clinician_key",
-        "client_key",
-        at_s=looks.week_end_s,
-        rank=literal(_LOOK, "int64"),
-        week_id=looks.week_id,
-        last_no=looks.last_no,
-        day_no=nothing,
-        alone_day_no=nothing,
-        step=zero,
-        alone_step=zero,
-    )
+    return _events(looks, at_s=looks.week_end_s, rank=_LOOK, week_id=looks.week_id, last_no=looks.last_no)
 
 
-def _attended(tables: CanonicalTables, pairs: Table) -> Table:
-    """Attended sessions at the instant they start, with the local day number."""
-    held = tables.session.filter(tables.session.status.isin(HELD))
-    places = tables.session_participant.filter(tables.session_participant.attended)
-    joined = held.inner_join(session_clinician_person(tables), "session_key")
-    joined = joined.inner_join(places.select("session_key", "client_key"), "session_key")
+def _sessions(tables: CanonicalTables, pairs: Table) -> Table:
+    """Attended sessions at the instant they start, and those of unknown status, of which nobody knows who attended."""
+    told = tables.session.filter(tables.session.status.isin([*HELD, _UNCLEAR]))
+    joined = told.inner_join(session_clinician_person(tables), "session_key")
+    places = tables.session_participant.select("session_key", "client_key", "attended")
+    joined = joined.inner_join(places, "session_key")
+    joined = joined.filter(joined.attended | (joined.status == _UNCLEAR))
     joined = joined.select(
-        "client_key", "person_key", "session_type", clinician_key="person_key", at_s=seconds(joined.started_at)
-    ).semi_join(pairs, ["clinician_key", "client_key"])
+        "client_key", "person_key", "session_type", "status", at_s=seconds(joined.started_at)
+    ).semi_join(pairs, ["person_key", "client_key"])
     dated = on_local_day(joined, _zone_day(tables), at="at_s")
-    nothing, zero = ibis.null("int64"), literal(0, "int64")
-    return dated.select(
-        "clinician_key",
-        "client_key",
-        at_s=dated.at_s,
-        rank=literal(_AFTER, "int64"),
-        week_id=ibis.null("date"),
-        last_no=nothing,
-        day_no=dated.day_no,
-        alone_day_no=ifelse(dated.session_type == "group", nothing, dated.day_no),
-        step=zero,
-        alone_step=zero,
+    day_no = _by_kind(
+        "day_no", dated.day_no, is_group=dated.session_type == "group", is_unclear=dated.status == _UNCLEAR
     )
+    return _events(dated, at_s=dated.at_s, rank=_AFTER, **day_no)
 
 
 def _zone_day(tables: CanonicalTables) -> Table:
@@ -168,16 +177,18 @@ def _ahead(tables: CanonicalTables, pairs: Table, *, begins: bool) -> Table:
 
     From its booking (always, where that is not known) to its cancellation or, at the latest, its start.
     """
-    seats = with_person(tables.appointment.filter(tables.appointment.client_key.notnull()), tables)
+    seats = tables.appointment.filter(tables.appointment.client_key.notnull())
+    seats = with_person(seats.filter(seats.status != "entered_in_error"), tables)
     seats = seats.filter(seats.cancelled_at.notnull() | seats.status.notin(_GONE))
     seats = seats.select(
+        "person_key",
         "client_key",
         "group_key",
-        clinician_key="person_key",
+        "status",
         booked_s=seconds(seats.booked_at).fill_null(0),
         start_s=seconds(seats.start_at),
         cancelled_s=seconds(seats.cancelled_at),
-    ).semi_join(pairs, ["clinician_key", "client_key"])
+    ).semi_join(pairs, ["person_key", "client_key"])
     is_cancelled_first = ibis.coalesce(seats.cancelled_s <= seats.start_s, literal(value=False))
     seats = seats.mutate(
         over_s=ifelse(is_cancelled_first, seats.cancelled_s, seats.start_s),
@@ -187,23 +198,19 @@ def _ahead(tables: CanonicalTables, pairs: Table, *, begins: bool) -> Table:
     seats = seats.filter(
         (seats.over_s > seats.booked_s) | ((seats.over_s == seats.booked_s) & (seats.over_rank == _AFTER))
     )
-    step = literal(1 if begins else -1, "int64")
-    nothing = ibis.null("int64")
-    return seats.select(
-        "clinician_key",
-        "client_key",
-        at_s=seats.booked_s if begins else seats.over_s,
-        rank=literal(_BEFORE, "int64") if begins else seats.over_rank.cast("int64"),
-        week_id=ibis.null("date"),
-        last_no=nothing,
-        day_no=nothing,
-        alone_day_no=nothing,
-        step=step,
-        alone_step=ifelse(seats.group_key.isnull(), step, literal(0, "int64")),
+    step = _by_kind(
+        "step",
+        literal(1 if begins else -1, "int64"),
+        is_group=seats.group_key.notnull(),
+        is_unclear=seats.status == _UNCLEAR,
     )
+    step = {name: value.fill_null(0) for name, value in step.items()}
+    if begins:
+        return _events(seats, at_s=seats.booked_s, rank=_BEFORE, **step)
+    return _events(seats, at_s=seats.over_s, rank=seats.over_rank, **step)
 
 
-_NO_CASES = "Null: no configured source maps assignments."
+_NO_CASES = "Null: no source of assignments knows the person."
 
 CASELOAD_SNAPSHOT = Mart(
     name="caseload_snapshot",
@@ -232,7 +239,7 @@ CASELOAD_SNAPSHOT = Mart(
             "count",
             "clients",
             "Clients with an open assignment and an attended session in the policy's days, or an appointment then "
-            "ahead (D4.10, W04, decision 1.9); without group-only clients unless the policy counts them. "
+            "ahead (decision 1.9); without group-only clients unless the policy counts them. "
             f"{_NO_CASES}",
         ),
         MartColumn(
@@ -243,18 +250,25 @@ CASELOAD_SNAPSHOT = Mart(
             f"{_NO_CASES}",
         ),
         MartColumn(
+            "uncertain_clients",
+            "count",
+            "clients",
+            "Clients who are not in active_clients and would be, if a session or an appointment of unknown status was "
+            f"held or stands; above 0 the verdict of the week is unknown (decision 1.9). {_NO_CASES}",
+        ),
+        MartColumn(
             "new_share",
             "number",
             "ratio",
             "Active clients whose first attended session with the clinician lies in the policy's new_within_days / "
-            "active_clients (D4.12, W08); a client not seen yet is not new. Null: no active clients.",
+            "active_clients; a client not seen yet is not new. Null: no active clients.",
         ),
         MartColumn(
             "sessions_per_active_client",
             "number",
             "sessions per client",
-            "clinician_week.sessions_n of the week / active_clients (W05). Null: no active clients, or no source "
-            "maps sessions.",
+            "clinician_week.sessions_n of the week / active_clients. Null: no active clients, or no source "
+            "of sessions knows the person.",
         ),
     ),
     build=caseload_snapshot,

@@ -1,4 +1,4 @@
-"""Whether the sources behind a guardrail were read far enough (decision 1.11)."""
+"""Whether the sources behind a guardrail know the person and were read far enough (decision 1.11)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ibis
 from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.instant import seconds
 from pacekeeper.measures.tables import CanonicalTables
-from pacekeeper_assets.people import crosswalk, maps
+from pacekeeper_assets.people import crosswalk
 
 # Rows of these say that a source knows a person.
 _ABOUT_A_CLINICIAN = (
@@ -31,7 +31,8 @@ _ABOUT_A_CLINICIAN = (
 class Needs:
     """Entities behind a guardrail.
 
-    required: groups, of each of which some source must map one entity, or the verdict is unknown, `no_source`.
+    required: groups, of each of which a source that counts for the person must map one entity, or the verdict is
+    unknown, `no_source`.
     supporting: entities that change the verdict where a source maps them (FTE, leave); a stale one makes it unknown.
     """
 
@@ -60,43 +61,55 @@ NEEDS: Mapping[str, Needs] = MappingProxyType(
 
 
 def person_source(tables: CanonicalTables) -> Table:
-    """One row per person and source that has a row about that person."""
+    """One row per person and source that counts for that person (decision 1.11).
+
+    A source counts that has a row about the person, and so does one that was never read: it may know anyone.
+    """
     links = crosswalk(tables).select("clinician_key", "person_key")
     known = [tables[name].select("clinician_key", "source").distinct() for name in _ABOUT_A_CLINICIAN]
-    return ibis.union(*known).inner_join(links, "clinician_key").select("person_key", "source").distinct()
+    told = ibis.union(*known).inner_join(links, "clinician_key").select("person_key", "source")
+    reads = tables.source_completeness
+    never = reads.group_by("source").aggregate(
+        reads_n=reads.count(where=reads.ever_read & reads.complete_through.notnull())
+    )
+    never = never.filter(never.reads_n == 0).select("source")
+    return ibis.union(told, links.select("person_key").cross_join(never), distinct=True)
+
+
+def with_known(rows: Table, tables: CanonicalTables, *entities: str) -> Table:
+    """The rows (`person_key`) with `knows_<entity>`: whether a source that maps the entity counts for the person."""
+    reads = tables.source_completeness
+    joined = tables.person_source.inner_join(reads, "source")
+    known = joined.group_by("person_key").aggregate(
+        **{f"knows_{entity}": ifelse(joined.entity == entity, 1, 0).max() for entity in entities}
+    )
+    found = rows.left_join(known, "person_key").drop("person_key_right")
+    return found.mutate(**{f"knows_{entity}": found[f"knows_{entity}"].fill_null(0) > 0 for entity in entities})
 
 
 def with_input_state(rows: Table, tables: CanonicalTables, guardrail_id: str) -> Table:
-    """The rows (`clinician_key`, `week_end_at`) with `is_unmapped` and `is_stale` for a guardrail's inputs."""
+    """The rows (`clinician_key`, `week_end_at`) with `lacks_source` and `is_stale` for a guardrail's inputs."""
     needs = NEEDS[guardrail_id]
     joined = rows.left_join(_complete_until(tables, needs.entities), "clinician_key").drop("clinician_key_right")
-    joined = joined.cross_join(maps(tables, *needs.entities))
-    unmapped: Value = literal(value=False)
+    asked = dict.fromkeys(name for group in needs.required for name in group)
+    joined = with_known(joined.rename(person_key="clinician_key"), tables, *asked)
+    lacks_source: Value = literal(value=False)
     for group in needs.required:
-        mapped: Value = literal(value=False)
+        is_known: Value = literal(value=False)
         for entity in group:
-            mapped = mapped | joined[f"maps_{entity}"]
-        unmapped = unmapped | ~mapped
+            is_known = is_known | joined[f"knows_{entity}"]
+        lacks_source = lacks_source | ~is_known
     return joined.mutate(
-        is_unmapped=unmapped,
+        lacks_source=lacks_source,
         is_stale=ibis.coalesce(joined.complete_until_s < seconds(joined.week_end_at), literal(value=False)),
-    )
+    ).rename(clinician_key="person_key")
 
 
 def _complete_until(tables: CanonicalTables, entities: tuple[str, ...]) -> Table:
-    """Per person: the earliest end of complete reading among the sources that count; 0 where one never was read.
-
-    A source that was never read successfully counts for everybody: it may know anyone.
-    """
-    known = tables.source_completeness
-    never = known.group_by("source").aggregate(
-        reads=known.count(where=known.ever_read & known.complete_through.notnull())
+    """Per person: the earliest end of complete reading among the sources that count; 0 where one never was read."""
+    reads = tables.source_completeness
+    ends = reads.filter(reads.entity.isin(entities)).select(
+        "source", complete_s=ifelse(reads.complete_through.isnull(), 0, seconds(reads.complete_through))
     )
-    never = never.filter(never.reads == 0).select("source")
-    everybody = crosswalk(tables).select("person_key").distinct()
-    counting = ibis.union(person_source(tables), everybody.cross_join(never), distinct=True)
-    ends = known.filter(known.entity.isin(entities)).select(
-        "source", complete_s=ifelse(known.complete_through.isnull(), 0, seconds(known.complete_through))
-    )
-    joined = counting.inner_join(ends, "source")
+    joined = tables.person_source.inner_join(ends, "source")
     return joined.group_by(clinician_key=joined.person_key).aggregate(complete_until_s=joined.complete_s.min())

@@ -149,18 +149,19 @@ def utilization(tables: CanonicalTables, policy: Policy) -> Table:
 def active_caseload(tables: CanonicalTables, policy: Policy) -> Table:
     """Active clients at the week's end against a ceiling (decision 1.9)."""
     weeks = tables.clinician_week.select(*_WEEKS, "fte")
-    counts = tables.caseload_snapshot.select("clinician_key", "week_id", "active_clients")
+    counts = tables.caseload_snapshot.select("clinician_key", "week_id", "active_clients", "uncertain_clients")
     joined = weeks.inner_join(counts, ["clinician_key", "week_id"])
     rows = joined.select(
         *_WEEKS,
         value=joined.active_clients.cast("float64"),
         denominator=ibis.null("float64"),
         scaled_by=_scale("active_caseload", joined, policy),
+        is_partial=joined.uncertain_clients > 0,
         streak=ibis.null("int64"),
     )
     rows = with_input_state(rows, tables, "active_caseload")
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=rows.value.isnull(), partial=literal(value=False)),
+        unknown_reason=_first_reason(rows, no_source=rows.value.isnull(), partial=rows.is_partial),
         threshold_warn=_scaled("active_caseload", "warn", rows, policy),
         threshold_breach=_scaled("active_caseload", "breach", rows, policy),
     )
@@ -217,7 +218,7 @@ def _with_streak(rows: Table) -> Table:
 
 def _first_reason(rows: Table, *, no_source: Value, partial: Value) -> Value:
     return ibis.cases(
-        (rows.is_unmapped | no_source, literal(Reason.NO_SOURCE.value)),
+        (rows.lacks_source | no_source, literal(Reason.NO_SOURCE.value)),
         (rows.is_stale, literal(Reason.STALE.value)),
         (ibis.coalesce(partial, literal(value=False)), literal(Reason.PARTIAL.value)),
         else_=ibis.null("string"),
@@ -344,7 +345,8 @@ GUARDRAIL_RESULT = Mart(
             "scaled_by",
             "number",
             "ratio",
-            "Factor on the thresholds, min(FTE, 1) (D1.4). Null: FTE not known, or the guardrail is not scaled.",
+            "Factor on the thresholds, min(FTE, policy fte.max_scale). Null: FTE not known, or the guardrail is not "
+            "scaled.",
         ),
         MartColumn("numerator", "number", "", "Numerator of value, or value itself. Null: not known."),
         MartColumn("denominator", "number", "", "Denominator of value. Null: value is no ratio, or not known."),
@@ -361,9 +363,4 @@ GUARDRAIL_RESULT = Mart(
         MartColumn("evidence_mart", "text", "", "Mart that holds the numbers behind value."),
     ),
     build=verdicts,
-)
-
-#: Columns of a candidate: a verdict before it has a version.
-CANDIDATE_COLUMNS = tuple(
-    column for column in GUARDRAIL_RESULT.columns if column.name not in {"version", "is_current", "is_retracted"}
 )

@@ -55,21 +55,17 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
 
 
 def source_completeness(home: PracticeHome) -> list[SourceCompleteness]:
-    """How far every configured source was read, per entity it maps to.
+    """How far every configured source was read, per entity it maps to; one that is switched off keeps what it had.
 
     Of a source that has never been mapped, because its plugin or its settings are broken, nobody knows what it maps
     to: it counts as one that may hold rows of any entity, none of which has been read.
     """
-    states: dict[str, list[EntityState]] = {source: [] for source in home.sources}
+    states: dict[str, list[EntityState]] = {source: [] for source in home.settings.sources}
     for state in home.ops.rows(EntityState):
         states.get(state.source, []).append(state)
     of_sources = [name for name, entity in ENTITIES.items() if not entity.derived]
-    never = [
-        SourceCompleteness(s, name, None, ever_read=False)
-        for s, own in states.items()
-        if not own
-        for name in of_sources
-    ]
+    unmapped = [source for source in home.sources if not states[source]]
+    never = [SourceCompleteness(s, entity, None, ever_read=False) for s in unmapped for entity in of_sources]
     known = [
         SourceCompleteness(s, state.entity, state.complete_through, ever_read=state.complete_through is not None)
         for s, own in states.items()

@@ -18,7 +18,7 @@ ALGORITHM = "reliable_drop"
 
 
 def measure_trajectory(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
-    """Higher totals are worse; another respondent or version of the instrument is another series (D5.21, D5.22)."""
+    """Higher totals are worse; another respondent or version of the instrument is another series."""
     answers = tables.measure_response
     answers = answers.select(
         "response_key",
@@ -118,7 +118,7 @@ MEASURE_TRAJECTORY = Mart(
         MartColumn("client_key", "text", "", "Key of the client."),
         MartColumn("episode_key", "text", "", "Key of the episode. Null: not linked."),
         MartColumn("instrument", "text", "", "Instrument code."),
-        MartColumn("respondent", "text", "", "Who answered; each respondent is a series of its own (D5.21)."),
+        MartColumn("respondent", "text", "", "Who answered; each respondent is a series of its own."),
         MartColumn("administered_at", "instant", "UTC", "When it was given."),
         MartColumn(
             "sequence_no",
@@ -132,19 +132,19 @@ MEASURE_TRAJECTORY = Mart(
         MartColumn(
             "delta_best", "count", "points", f"score - lowest score before it. {_NO_SCORE}, or it is the first."
         ),
-        MartColumn("severity_band", "text", "", f"Band by the instrument's cut-offs (B3). {_NO_SCORE}."),
+        MartColumn("severity_band", "text", "", f"Band by the instrument's cut-offs. {_NO_SCORE}."),
         MartColumn(
             "reliable_class",
             "text",
             "",
             "Change since the first score against the instrument's reliable change: recovered (and below caseness, "
-            f"from above), improved, no_change, deteriorated (D4.25). {_NO_SCORE}, or it is the first.",
+            f"from above), improved, no_change, deteriorated (Jacobson and Truax). {_NO_SCORE}, or it is the first.",
         ),
         MartColumn(
             "on_track",
             "flag",
             "",
-            "False where the score is worse than the best before it by the reliable change or more (O02, B3). "
+            "False where the score is worse than the best before it by the reliable change or more. "
             f"{_NO_SCORE}, or it is the first.",
         ),
         MartColumn("algorithm", "text", "", "What decided on_track."),
@@ -152,8 +152,8 @@ MEASURE_TRAJECTORY = Mart(
             "safety_flag",
             "flag",
             "",
-            "Whether the safety item (PHQ-9: item 9) asks for a review (D4.24). Null: that item is missing, which is "
-            "not a no (D5.29). This warehouse is no crisis system.",
+            "Whether the safety item (PHQ-9: item 9) asks for a review. Null: that item is missing, which is "
+            "not a no. This warehouse is no crisis system.",
         ),
     ),
     build=measure_trajectory,

@@ -6,24 +6,34 @@ from datetime import datetime
 
 import ibis
 
-from pacekeeper.expr import Table, ifelse, literal
+from pacekeeper.expr import Table, literal
 from pacekeeper.measures.instant import SECONDS_PER_DAY, day_number, seconds, utc_day
 from pacekeeper.measures.tables import CanonicalTables
 
 _DAYS_PER_WEEK = 7
+# A longer time without any appointment of the practice separates its record from dates that are mistyped.
+_LONGEST_QUIET_DAYS = 365
 
 
 def crosswalk(tables: CanonicalTables) -> Table:
-    """One row per clinician record: `clinician_key`, `person_key` and the `source` that knows it."""
+    """One row per clinician key of a known person: `clinician_key`, `person_key` and what its record says.
+
+    A source may know a clinician's identifier and map no record, as a file of schedule blocks does: its keys count
+    where they meet a person of whom another source has one.
+    """
     records, match = tables.clinician, tables.person_match.select("clinician_key", "person_key")
     joined = records.left_join(match, "clinician_key")
-    return joined.select(
+    known = joined.select(
         clinician_key=joined.clinician_key,
         person_key=ibis.coalesce(joined.person_key, joined.clinician_key),
-        source=joined.source,
         home_location_key=joined.home_location_key,
         is_client_facing=joined.is_client_facing,
     )
+    met = match.anti_join(records, "clinician_key").semi_join(known, "person_key")
+    without_record = met.select(
+        "clinician_key", "person_key", home_location_key=ibis.null("string"), is_client_facing=ibis.null("boolean")
+    )
+    return ibis.union(known, without_record)
 
 
 def with_person(rows: Table, tables: CanonicalTables) -> Table:
@@ -82,6 +92,20 @@ def week(tables: CanonicalTables) -> Table:
     )
 
 
+def data_begins(seats: Table, as_of: datetime) -> Table:
+    """One row, `data_begins_s`: the first appointment after the last long quiet time (decision 1.1); null without any.
+
+    What still lies ahead of `as_of` ends no quiet time.
+    """
+    starts = seats.select(start_s=seconds(seats.start_at))
+    days = starts.group_by(day_no=utc_day(starts.start_s)).aggregate(first_s=starts.start_s.min())
+    days = days.mutate(day_before_no=days.day_no.lag().over(ibis.window(order_by="day_no")))
+    is_after_quiet = days.day_no - days.day_before_no > _LONGEST_QUIET_DAYS
+    has_been = days.first_s < literal(int(as_of.timestamp()), "int64")
+    begins = days.filter(days.day_before_no.isnull() | (is_after_quiet & has_been))
+    return begins.aggregate(data_begins_s=begins.first_s.max())
+
+
 def spine(tables: CanonicalTables, as_of: datetime) -> Table:
     """One row per person and judged week (decision 1.1), with zone, week ends and `has_employment`."""
     jobs = employment_of(tables)
@@ -90,13 +114,17 @@ def spine(tables: CanonicalTables, as_of: datetime) -> Table:
         last_end_no=jobs.end_no.max(),
         open_n=jobs.count(where=jobs.end_no.isnull()),
     )
-    seats = with_person(tables.appointment.filter(tables.appointment.status != "entered_in_error"), tables)
-    booked = seats.group_by("person_key").aggregate(first_seat_s=seconds(seats.start_at.min()))
+    seats = tables.appointment.filter(tables.appointment.status != "entered_in_error")
+    beginning = data_begins(seats, as_of)
+    seats = with_person(seats, tables)
+    seats = seats.select("person_key", start_s=seconds(seats.start_at)).cross_join(beginning)
+    seats = seats.filter(seats.start_s >= seats.data_begins_s)
+    booked = seats.group_by("person_key").aggregate(first_seat_s=seats.start_s.min())
     ended = week(tables)
     ended = ended.filter(ended.week_end_s <= literal(int(as_of.timestamp()), "int64"))
     people = person(tables).left_join(employed, "person_key").drop("person_key_right")
     people = people.left_join(booked, "person_key").drop("person_key_right")
-    rows = people.inner_join(ended, "zone").cross_join(seats.aggregate(data_begins_s=seconds(seats.start_at.min())))
+    rows = people.inner_join(ended, "zone").cross_join(beginning)
     begun = ibis.coalesce(rows.last_no >= rows.first_start_no, literal(value=False)) | ibis.coalesce(
         rows.week_end_s > rows.first_seat_s, literal(value=False)
     )
@@ -157,11 +185,3 @@ def session_clinician_person(tables: CanonicalTables) -> Table:
     unlisted = own.anti_join(listed, ["session_key", "clinician_key"])
     both = ibis.union(listed.filter(listed.counts_direct).select("session_key", "clinician_key"), unlisted)
     return with_person(both, tables).select("session_key", "person_key").distinct()
-
-
-def maps(tables: CanonicalTables, *entities: str) -> Table:
-    """One row with `maps_<entity>`: whether any configured source maps the entity at all."""
-    known = tables.source_completeness
-    return known.aggregate(
-        **{f"maps_{entity}": ifelse(known.entity == entity, 1, 0).max().fill_null(0) > 0 for entity in entities}
-    )

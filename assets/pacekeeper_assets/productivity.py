@@ -21,8 +21,9 @@ from pacekeeper_assets.availability import (
     protected_admin_week,
     week_segments,
 )
+from pacekeeper_assets.completeness import person_source, with_known
 from pacekeeper_assets.employment import fte_week, tenure_week
-from pacekeeper_assets.people import maps, on_local_day, session_clinician_person, spine, spine_day
+from pacekeeper_assets.people import on_local_day, session_clinician_person, spine, spine_day
 
 # 12.6 / 31.5 is 0.4, not a hair less.
 _DIGITS = 9
@@ -43,7 +44,8 @@ def week_sweep(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Tabl
 
 
 STEPS = (
-    Step("person_week", lambda tables, policy, as_of: spine(tables, as_of)),  # noqa: ARG005 - one signature
+    Step("person_source", lambda tables, policy, as_of: person_source(tables)),  # noqa: ARG005 - one signature
+    Step("person_week", lambda tables, policy, as_of: spine(tables, as_of)),  # noqa: ARG005
     Step("person_day", lambda tables, policy, as_of: spine_day(tables.person_week, tables)),  # noqa: ARG005
     Step("person_session", sessions_by_person),
     Step("person_block", lambda tables, policy, as_of: block_pieces(tables, tables.person_day)),  # noqa: ARG005
@@ -65,7 +67,7 @@ def clinician_week(tables: CanonicalTables, policy: Policy, as_of: datetime) -> 
     rows = weeks
     for part in parts:
         rows = rows.left_join(part, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
-    rows = rows.cross_join(maps(tables, "session", "appointment", "schedule_block"))
+    rows = with_known(rows, tables, "session", "appointment", "schedule_block")
     return _judged(_measured(rows), policy)
 
 
@@ -122,14 +124,14 @@ def _unknown(rows: Table) -> Table:
 
 
 def _measured(rows: Table) -> Table:
-    """Seconds into hours; null where nothing that is configured could tell."""
+    """Seconds into hours; null where no source that could tell knows the person."""
     no_number, no_count = ibis.null("float64"), ibis.null("int64")
 
     def of_sessions(duration_s: Value) -> Value:
-        return ifelse(rows.maps_session, hours(duration_s.fill_null(0)), no_number)
+        return ifelse(rows.knows_session, hours(duration_s.fill_null(0)), no_number)
 
     def counted(count: Value) -> Value:
-        return ifelse(rows.maps_session, count.fill_null(0), no_count)
+        return ifelse(rows.knows_session, count.fill_null(0), no_count)
 
     has_open = rows.open_s.fill_null(0) > 0
     return rows.mutate(
@@ -147,9 +149,9 @@ def _measured(rows: Table) -> Table:
         unblocked_h=ifelse(has_open, hours(rows.unblocked_s), no_number),
         leave_h=ifelse(has_open, hours(rows.leave_s), no_number),
         paid_leave_h=hours(rows.paid_leave_s.fill_null(0)),
-        scheduled_h=ifelse(rows.maps_appointment, hours(rows.scheduled_s.fill_null(0)), no_number),
-        admin_protected_h=ifelse(rows.maps_schedule_block, hours(rows.admin_protected_s.fill_null(0)), no_number),
-        supervision_h=ifelse(rows.maps_schedule_block, hours(rows.supervision_s.fill_null(0)), no_number),
+        scheduled_h=ifelse(rows.knows_appointment, hours(rows.scheduled_s.fill_null(0)), no_number),
+        admin_protected_h=ifelse(rows.knows_schedule_block, hours(rows.admin_protected_s.fill_null(0)), no_number),
+        supervision_h=ifelse(rows.knows_schedule_block, hours(rows.supervision_s.fill_null(0)), no_number),
     )
 
 
@@ -182,7 +184,7 @@ def _judged(rows: Table, policy: Policy) -> Table:
     )
 
 
-_NO_SESSIONS = "Null: no configured source maps sessions."
+_NO_SESSIONS = "Null: no source of sessions knows the person."
 _NO_OPEN = "Null: neither calendar nor weekly template offers client time in the week."
 
 CLINICIAN_WEEK = Mart(
@@ -207,7 +209,7 @@ CLINICIAN_WEEK = Mart(
     ),
     columns=(
         MartColumn("clinician_key", "text", "", "Key of the person: `person_match.person_key`."),
-        MartColumn("week_id", "date", "", "First local day of the practice week (D1.2)."),
+        MartColumn("week_id", "date", "", "First local day of the practice week."),
         MartColumn("week_start_at", "instant", "UTC", "First moment of the week in `zone`."),
         MartColumn("week_end_at", "instant", "UTC", "First moment of the next week in `zone`."),
         MartColumn("zone", "text", "IANA zone", "Zone of the home location, else of the practice (decision 1.2)."),
@@ -241,22 +243,22 @@ CLINICIAN_WEEK = Mart(
             "number",
             "hours",
             "template_h less leave, holiday, closure, protected blocks and leave in the PTO ledger, plus unblocked_h "
-            f"(D4.2, decision 1.4). {_NO_OPEN}",
+            f"(decision 1.4). {_NO_OPEN}",
         ),
-        MartColumn("unblocked_h", "number", "hours", f"Direct time outside what remains available (D4.2). {_NO_OPEN}"),
+        MartColumn("unblocked_h", "number", "hours", f"Direct time outside what remains available. {_NO_OPEN}"),
         MartColumn(
             "scheduled_h",
             "number",
             "hours",
-            "Union of planned appointment times, those entered in error, rescheduled or without an end left out "
-            "(U08). Null: no configured source maps appointments.",
+            "Union of planned appointment times, those entered in error, rescheduled or without an end left out. "
+            "Null: no source of appointments knows the person.",
         ),
         MartColumn(
             "direct_h",
             "number",
             "hours",
             "Union of the intervals of completed and partial sessions of countable types that start in the week "
-            f"(D4.1, W01); a group counts once, each co-therapist in full. {_NO_SESSIONS}",
+            f"(decision 1.3); a group counts once, each co-therapist in full. {_NO_SESSIONS}",
         ),
         MartColumn("direct_h_in_person", "number", "hours", f"direct_h of sessions in person. {_NO_SESSIONS}"),
         MartColumn("direct_h_video", "number", "hours", f"direct_h of sessions by video. {_NO_SESSIONS}"),
@@ -267,7 +269,7 @@ CLINICIAN_WEEK = Mart(
             "hours",
             f"direct_h of sessions at home, in the community or of unknown modality. {_NO_SESSIONS}",
         ),
-        MartColumn("sessions_n", "count", "sessions", f"Sessions behind direct_h (U07). {_NO_SESSIONS}"),
+        MartColumn("sessions_n", "count", "sessions", f"Sessions behind direct_h. {_NO_SESSIONS}"),
         MartColumn(
             "distinct_clients_n", "count", "clients", f"Clients who attended one of those sessions. {_NO_SESSIONS}"
         ),
@@ -276,7 +278,7 @@ CLINICIAN_WEEK = Mart(
             "share_fallback",
             "number",
             "ratio",
-            "Sessions whose duration is not an actual one / sessions_n (D4.1). Null: no sessions.",
+            "Sessions whose duration is not an actual one / sessions_n. Null: no sessions.",
         ),
         MartColumn(
             "unknown_status_sessions_n",
@@ -294,13 +296,13 @@ CLINICIAN_WEEK = Mart(
             "utilization_ratio",
             "number",
             "ratio",
-            "direct_h / available_h (U01, D4.3). Null: one of them is null, or available_h is 0.",
+            "direct_h / available_h (decision 1.8). Null: one of them is null, or available_h is 0.",
         ),
         MartColumn(
             "paid_productivity_ratio",
             "number",
             "ratio",
-            "direct_h / (contract hours of the employed days - paid_leave_h) (D4.3). "
+            "direct_h / (contract hours of the employed days - paid_leave_h). "
             "Null: contract hours not known, or nothing paid remains.",
         ),
         MartColumn("leave_h", "number", "hours", f"Available time that leave blocks or the ledger took. {_NO_OPEN}"),
@@ -310,13 +312,14 @@ CLINICIAN_WEEK = Mart(
             "number",
             "hours",
             "Protected admin and documentation blocks less overlap with sessions and team meetings; a block half "
-            "taken or more counts 0 (D4.19). Null: no configured source maps schedule blocks.",
+            "taken or more counts 0 (policy protected_admin.encroached_from). Null: no source of schedule blocks knows "
+            "the person.",
         ),
         MartColumn(
             "supervision_h",
             "number",
             "hours",
-            "Union of supervision blocks. Null: no configured source maps schedule blocks.",
+            "Union of supervision blocks. Null: no source of schedule blocks knows the person.",
         ),
     ),
     steps=STEPS,

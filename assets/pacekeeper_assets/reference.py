@@ -7,7 +7,7 @@ import inspect
 from pacekeeper.measures import Mart, MartColumn, Reason, State
 from pacekeeper.policy import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, lint, load_policy, profiles
 from pacekeeper_assets import MARTS
-from pacekeeper_assets.completeness import NEEDS
+from pacekeeper_assets.completeness import NEEDS, Needs
 
 _MARTS = """\
 # Marts
@@ -15,9 +15,9 @@ _MARTS = """\
 Generated from the mart definitions in `pacekeeper_assets`; do not edit.
 
 All tables are in schema `marts`, replaced as a whole each night, `guardrail_result` excepted: it only gains versions.
-Instants are UTC, dates are local to the row's zone. Null means not known, never zero. Identifiers in the formulas
-(D4.1, U01 ...) name the rule behind them; "decision" numbers are those of
-[decision 1](../decisions/0001-measures-where-the-domain-leaves-room.md).
+Instants are UTC, dates are local to the row's zone. Null means not known, never zero. Decision 1.9 is point 9 of
+[decision 1](../decisions/0001-measures-where-the-domain-leaves-room.md); published definitions and practice articles
+are listed in [sources](../sources.md).
 """
 
 _GUARDRAILS = """\
@@ -25,9 +25,24 @@ _GUARDRAILS = """\
 
 Generated from the shipped policy profiles; do not edit.
 
-The numbers are practice policy taken from the sources named, not evidence. A practice states its own in a TOML file
-that begins with `extends = "default"`; each week is judged by the revision in force when it began.
+The numbers are practice policy taken from the articles named (S0 to S4, see [sources](../sources.md)), not evidence.
+A practice states its own in a TOML file that begins with `extends = "default"`; each week is judged by the revision in
+force when it began. Decision 1.9 is point 9 of
+[decision 1](../decisions/0001-measures-where-the-domain-leaves-room.md).
 """
+
+# What kind of system a practice usually keeps an entity in.
+_SOURCE_KINDS = {
+    "session": "EHR",
+    "session_clinician": "EHR",
+    "session_participant": "EHR",
+    "appointment": "EHR",
+    "case_assignment": "EHR",
+    "schedule_block": "EHR or schedule",
+    "availability_template": "EHR or schedule",
+    "employment": "HR",
+    "pto_ledger": "HR",
+}
 
 
 def marts_markdown() -> str:
@@ -77,11 +92,23 @@ def _guardrail(guardrail: GuardrailPolicy) -> list[str]:
     supporting = ", ".join(f"`{name}`" for name in needs.supporting) or "nothing else"
     lines = [f"### {guardrail.id}", "", f"{guardrail.title}, per {guardrail.period}.", ""]
     lines += [f"Acts on it: {guardrail.owner}. Severity of a breach: {guardrail.severity}."]
-    lines += [f"Needs {required}; reads {supporting} where a source has it.", ""]
+    lines += [f"Needs {required}; reads {supporting} where a source has it.", *_fed_by(needs), ""]
     lines += ["| kind | key | value | unit | provenance |", "|---|---|---|---|---|"]
     lines += [_value("threshold", key, entry) for key, entry in guardrail.thresholds.values.items()]
     lines += [_value("setting", key, entry) for key, entry in guardrail.settings.values.items()]
     return [*lines, ""]
+
+
+def _fed_by(needs: Needs) -> list[str]:
+    kinds: dict[str, list[str]] = {}
+    for entity in needs.entities:
+        kinds.setdefault(_SOURCE_KINDS[entity], []).append(f"`{entity}`")
+    return [
+        "",
+        "| fed by | with |",
+        "|---|---|",
+        *(f"| {kind} | {', '.join(names)} |" for kind, names in kinds.items()),
+    ]
 
 
 def _other_values(revision: PolicyRevision) -> list[str]:

@@ -42,7 +42,8 @@ class Key(Column):
 class Ref(Column):
     """A reference to another record, landed as the keyed hash its `Key` has.
 
-    `Patient/1`, an absolute URL, a versioned reference and `urn:uuid:...` are normalised first.
+    In streams with a resource_type, and with by_type or match: `Patient/1`, an absolute URL, a versioned reference and
+    `urn:uuid:...` are normalised first. Elsewhere a text is an id as it stands, `urn:uuid:` in front left out.
     by_type: entity by FHIR resource type, for references that may point at several; other types land as null.
     match: match domain by identifier system, for conditional references (`Practitioner?identifier=system|value`);
     adds a column `<name>_match` that holds the keyed hash of the identifier, while the column itself is null.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pacekeeper.columns import Column, Key
+from pacekeeper.columns import Column, Key, Ref
 from pacekeeper.errors import PluginError
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ LANDING_COLUMNS = (
     "batch_id",
 )
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+#: dlt drops an underscore at the end of a name.
+_NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,61}[a-z0-9])?")
+#: Ending of the views landing makes of the newest versions.
+_CURRENT = "__current"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +77,16 @@ class Stream:
         """Every reason why this declaration cannot work, in words; empty when it can."""
         found = []
         if not _NAME.fullmatch(self.name):
-            found.append(f"stream name {self.name!r} is not lower_snake_case")
-        found += [f"column name {c!r} is not lower_snake_case" for c in self.columns if not _NAME.fullmatch(c)]
+            found.append(f"stream name {self.name!r} is not lower_snake_case, or ends in an underscore")
+        if self.name.endswith(_CURRENT):
+            found.append(f"stream name {self.name!r} is reserved for the view of current rows")
+        found += [
+            f"column name {c!r} is not lower_snake_case, or ends in an underscore"
+            for c in self.columns
+            if not _NAME.fullmatch(c)
+        ]
+        matches = {f"{name}_match": name for name, c in self.columns.items() if isinstance(c, Ref) and c.match}
+        found += [f"column name {c!r} is taken by the match of {matches[c]!r}" for c in self.columns if c in matches]
         found += [f"column name {c!r} is reserved by landing" for c in self.columns if c in LANDING_COLUMNS]
         found += [f"column {name!r} is not a typed column" for name, c in self.columns.items() if type(c) is Column]
         keys = [name for name, column in self.columns.items() if isinstance(column, Key)]

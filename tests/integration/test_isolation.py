@@ -1,191 +1,297 @@
-"""One broken, hanging or missing source never stops another, and what depends on it is unknown, never a pass."""
+"""One broken source never stops another, and what depends on it is unknown, never fine."""
 
 from __future__ import annotations
 
-import dataclasses
+import shutil
+import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance, EventRecordsFilter
+import tomlkit
+from dagster import AssetKey, DagsterEventType, DagsterInstance
 
+from pacekeeper.contract import ENTITIES
 from pacekeeper.home import PracticeHome
-from pacekeeper.ops import SourceRun
+from pacekeeper.ops import MappingRun, SourceRun, StreamRun
 from pacekeeper.settings import load_settings
 from pacekeeper.testing import Faults, FhirServer, Practice, build_practice
-from pacekeeper_app.definitions import build_definitions
-from pacekeeper_app.demo_home import write_demo_home
-from pacekeeper_app.night import NightResult, run_night
+from pacekeeper_assets import MARTS
+from tests.integration.plugin_site import SOUND, PluginSite
+from tests.integration.practice_run import iso, night_without_dagster, pacekeeper, write_small_home
 
-_HANGING = """
-import time
-from pacekeeper import Connector, Key, Stream
+HANGING = SOUND.replace('yield Page("visits", [])', "import time; time.sleep(600)").replace(
+    "\n    class", "\n\n    class"
+)
+#: Sources beside the demo's own, each broken in its way but the last, and what their checks must say.
+BROKEN_SOURCES = """
+[sources.crash]
+connector = "crash"
 
-class Hanging(Connector):
-    name = "hanging"
-    streams = (Stream("thing", {"id": Key("thing")}),)
+[sources.gone]
+connector = "gone"
 
-    def read_stream(self, stream, window):
-        time.sleep(600)
-        yield
+[sources.old]
+connector = "old"
 
-class Old(Hanging):
-    name = "old"
-    api_version = 99
+[sources.slow]
+connector = "slow"
+deadline_minutes = 0.1
+
+[sources.locked]
+connector = "fhir"
+base_url = "{base_url}"
+
+[sources.quiet]
+connector = "quiet"
 """
-_PLUGINS = {
-    "crashing": ("acme_crash:Crash", "raise RuntimeError('CANARY in the text')\n"),
-    "hanging": ("acme_hang:Hanging", _HANGING),
-    "old": ("acme_old:Old", _HANGING),
+SAID = {
+    "ehr": ("RetryableError", "500"),
+    "crash": ("PluginError", "importing pacekeeper_crash_plugin failed with RuntimeError"),
+    "gone": ("PluginError", "not installed"),
+    "old": ("PluginError", "built for connector API 0"),
+    "slow": ("FatalError", "stopped at its deadline of 0.1 minutes"),
+    "locked": ("ConfigError", "401"),
 }
+Verdicts = dict[tuple[str, str, str], tuple[str, str | None]]
+
+
+@dataclass(frozen=True)
+class FirstNight:
+    """A first night on which all but two sources are broken, run by the CLI."""
+
+    home: PracticeHome
+    site: PluginSite
+    exit_code: int
+    output: str
+    run_id: str
+
+    def events(self, kind: DagsterEventType) -> list[object]:
+        with DagsterInstance.from_config(str(self.home.dagster_dir)) as instance:
+            records = instance.get_records_for_run(self.run_id, of_type=kind).records
+        return [record.event_log_entry.dagster_event for record in records]
+
+
+def verdicts(home: PracticeHome) -> Verdicts:
+    """State and reason by guardrail, subject and week."""
+    with home.published.connect(read_only=True) as connection:
+        rows = connection.raw.execute(
+            "SELECT guardrail_id, subject_key, period, state, reason FROM marts.guardrail_result WHERE is_current"
+        ).fetchall()
+    return {(guardrail, key, week): (state, reason) for guardrail, key, week, state, reason in rows}
 
 
 @pytest.fixture(scope="module")
 def practice() -> Practice:
-    return build_practice(clinicians=12, weeks=13)
+    return build_practice(clinicians=4, weeks=7)
 
 
-@pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Installed distributions, each broken in its own way."""
-    site = tmp_path / "site"
-    for name, (entry, code) in _PLUGINS.items():
-        meta = site / f"{name}_plugin-1.0.dist-info"
-        meta.mkdir(parents=True)
-        (meta / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 1.0\n", encoding="utf-8")
-        (meta / "entry_points.txt").write_text(f"[pacekeeper.connectors]\n{name} = {entry}\n", encoding="utf-8")
-        (site / f"{entry.split(':')[0]}.py").write_text(code, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site), prepend=":")
+@pytest.fixture(scope="module")
+def first(practice: Practice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstNight]:
+    folder = tmp_path_factory.mktemp("first")
+    site = PluginSite(tmp_path_factory.mktemp("site"))
+    site.install("crash", "raise RuntimeError('at import')")
+    site.install("old", SOUND + "    Plugin.api_version = 0\n")
+    site.install("slow", HANGING)
+    site.install("quiet")
+    with FhirServer(practice.resources, page_size=500, faults=Faults(fail=frozenset({"Practitioner"}))) as server:
+        home = write_small_home(folder, practice, server)
+        config = folder / "pacekeeper.toml"
+        config.write_text(config.read_text() + BROKEN_SOURCES.format(base_url=server.url))
+        home = PracticeHome(load_settings(config))
+        ran = pacekeeper("run", "--as-of", iso(practice.as_of), config=config, environment=site.environment)
+        last = home.ops.last_run()
+        assert last is not None, ran.stdout + ran.stderr
+        yield FirstNight(home, site, ran.returncode, " ".join((ran.stdout + ran.stderr).split()), last.run_id)
 
 
-@pytest.fixture
-def server(practice: Practice) -> Iterator[FhirServer]:
-    with FhirServer(practice.resources, page_size=500) as running:
-        yield running
+def test_a_night_with_broken_sources_ends_with_3_and_no_traceback(first: FirstNight) -> None:
+    assert first.exit_code == 3
+    assert "Traceback" not in first.output
 
 
-def home_in(folder: Path, practice: Practice, server: FhirServer, *, more: str = "") -> PracticeHome:
-    home = write_demo_home(folder, practice, base_url=server.url, token=server.token or "")
-    file = home.settings.file
-    assert file is not None
-    file.write_text(file.read_text(encoding="utf-8") + more, encoding="utf-8")
-    return PracticeHome(load_settings(file))
+@pytest.mark.parametrize("source", SAID)
+def test_a_broken_source_turns_its_own_check_red_with_what_is_wrong(first: FirstNight, source: str) -> None:
+    checks = {
+        e.event_specific_data.check_name: e.event_specific_data  # type: ignore[attr-defined]  # Dagster's union
+        for e in first.events(DagsterEventType.ASSET_CHECK_EVALUATION)
+    }
+    result = next(r for r in first.home.ops.rows(SourceRun, run_id=first.run_id) if r.source == source)
+    error_class, words = SAID[source]
+    assert (result.state, result.error_class) == ("failed", error_class)
+    assert words in (result.message or "")
+    assert checks[f"plugin_{source}"].passed is False
+    assert words in checks[f"plugin_{source}"].description
+    assert checks["plugin_staff"].passed is True
+    assert checks["plugin_quiet"].passed is True
+    assert words in first.output
 
 
-def states(home: PracticeHome, guardrail: str, *, week: str = "%") -> Counter[tuple[str, str | None]]:
+def test_the_sound_sources_are_read_completely(first: FirstNight, practice: Practice) -> None:
+    read = {row.stream: row.read for row in first.home.ops.rows(StreamRun, run_id=first.run_id, source="staff")}
+    assert read["employee"] == len(practice.files["employees.csv"].splitlines()) - 1
+    assert read["schedule_block"] > 100
+
+
+def test_nothing_shared_is_skipped_or_fails(first: FirstNight) -> None:
+    materialised = {e.asset_key for e in first.events(DagsterEventType.ASSET_MATERIALIZATION)}  # type: ignore[attr-defined]
+    shared = [
+        *(AssetKey(["canonical", name]) for name in ENTITIES),
+        *(AssetKey(["marts", name]) for name in MARTS),
+        *(AssetKey(["ops", name]) for name in ("landing", "plugin_health", "publication")),
+        *(AssetKey(["raw", "staff", name]) for name in ("employee", "pto", "schedule_block")),
+    ]
+    assert [key for key in shared if key not in materialised] == []
+    assert first.events(DagsterEventType.STEP_SKIPPED) == []
+    assert first.events(DagsterEventType.STEP_FAILURE) == []
+    assert AssetKey(["raw", "ehr", "appointment"]) not in materialised
+
+
+def test_without_the_ehr_every_verdict_is_unknown(first: FirstNight) -> None:
+    found = Counter((guardrail, state) for (guardrail, _, _), (state, _) in verdicts(first.home).items())
+    assert {state for _, state in found} == {"unknown"}
+    assert {guardrail for guardrail, _ in found} >= {"direct_hours", "utilization"}
+
+
+def test_a_contract_is_not_red_for_sources_that_could_not_be_read(first: FirstNight) -> None:
+    contract = [
+        e.event_specific_data  # type: ignore[attr-defined]
+        for e in first.events(DagsterEventType.ASSET_CHECK_EVALUATION)
+        if e.event_specific_data.check_name == "contract"  # type: ignore[attr-defined]
+    ]
+    assert len(contract) == len(ENTITIES)
+    assert [check.asset_key for check in contract if not check.passed] == []
+
+
+def test_definitions_load_with_every_source_broken(first: FirstNight, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pacekeeper_app.definitions import build_definitions
+
+    for name in ("pacekeeper_crash_plugin", "pacekeeper_old_plugin"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(first.site.folder))
+    repository = build_definitions(first.home.settings).get_repository_def()
+    keys = repository.asset_graph.get_all_asset_keys()
+    assert AssetKey(["raw", "quiet", "visits"]) in keys
+    assert not [key for key in keys if key.path[:2] == ["raw", "crash"]]
+    checks = {key.name for key in repository.asset_graph.asset_check_keys}
+    assert {f"plugin_{source}" for source in first.home.sources} <= checks
+
+
+def split_staff(folder: Path) -> None:
+    """The demo's one source of CSV files as two: `hr`, and `schedule` with a folder of its own."""
+    shipped = resources.files("pacekeeper_connectors.tabular") / "example_mapping.toml"
+    whole = tomllib.loads(shipped.read_text(encoding="utf-8"))
+    parts = {"hr": ("employee", "pto"), "schedule": ("schedule_block",)}
+    for source, streams in parts.items():
+        maps = [{k: v for k, v in m.items() if k != "unless_in"} for m in whole["map"] if m["of"] in streams]
+        mapping = {
+            "streams": {name: whole["streams"][name] for name in streams},
+            "value_maps": whole["value_maps"],
+            "map": maps,
+        }
+        (folder / source).mkdir()
+        (folder / source / "mapping.toml").write_text(tomlkit.dumps(mapping))
+    for name in ("employees.csv", "pto.csv"):
+        shutil.move(folder / "files" / name, folder / "hr" / name)
+    shutil.move(folder / "files" / "schedule_blocks.csv", folder / "schedule" / "schedule_blocks.csv")
+    config = folder / "pacekeeper.toml"
+    head = config.read_text().partition("[sources.staff]")[0]
+    own = "".join(
+        f'[sources.{s}]\nconnector = "tabular"\nfolder = "{s}"\nmapping = "{s}/mapping.toml"\n'
+        'default_tz = "America/New_York"\n'
+        for s in parts
+    )
+    config.write_text(head + own)
+
+
+@dataclass(frozen=True)
+class TwoNights:
+    """A good night a week ago, and one on which the schedule could not be read. scheduled: persons it has rows of."""
+
+    results: dict[str, SourceRun]
+    before: Verdicts
+    after: Verdicts
+    scheduled: set[str]
+    last_week: str
+
+
+@pytest.fixture(scope="module")
+def later(practice: Practice, tmp_path_factory: pytest.TempPathFactory) -> TwoNights:
+    folder = tmp_path_factory.mktemp("later")
+    with FhirServer(practice.resources, page_size=500) as server:
+        write_small_home(folder, practice, server)
+        split_staff(folder)
+        home = PracticeHome(load_settings(folder / "pacekeeper.toml"))
+        good = night_without_dagster(home, practice.as_of - timedelta(days=7), run_id="good")
+        assert {result.state for result in good.values()} == {"ok"}, good
+        before = verdicts(home)
+        (folder / "schedule" / "schedule_blocks.csv").write_text("not,the,columns\n1,2,3\n")
+        results = night_without_dagster(home, practice.as_of, run_id="bad")
     with home.published.connect(read_only=True) as connection:
         rows = connection.raw.execute(
-            "SELECT state, CASE WHEN state = 'unknown' THEN reason END, count(*) FROM marts.guardrail_result "
-            "WHERE is_current AND NOT is_retracted AND guardrail_id = ? AND period LIKE ? GROUP BY 1, 2",
-            [guardrail, week],
+            "SELECT DISTINCT person_key FROM canonical.schedule_block AS block "
+            "JOIN canonical.person_match USING (clinician_key) WHERE block.source = 'schedule'"
         ).fetchall()
-    return Counter({(state, reason): number for state, reason, number in rows})
+    after = verdicts(home)
+    return TwoNights(results, before, after, {key for (key,) in rows}, max(week for _, _, week in after))
 
 
-def check(night: NightResult, name: str) -> tuple[bool, str]:
-    (found,) = [outcome for outcome in night.checks if outcome.name == name]
-    return found.passed, found.description
+def test_the_failing_schedule_is_told_and_the_others_are_read(later: TwoNights) -> None:
+    states = {source: result.state for source, result in later.results.items()}
+    assert states == {"ehr": "ok", "hr": "ok", "schedule": "failed"}
+    assert "schedule_blocks.csv" in (later.results["schedule"].message or "")
 
 
-def test_every_kind_of_broken_plugin_turns_its_own_check_red_and_nothing_else(
-    tmp_path: Path, practice: Practice, server: FhirServer, plugins: None
-) -> None:
-    more = "".join(
-        f'\n[sources.{name}_site]\nconnector = "{name}"\ndeadline_minutes = 0.1\n'
-        for name in ("crashing", "hanging", "old", "absent")
-    )
-    home = home_in(tmp_path, practice, server, more=more)
-    assert build_definitions(home.settings).resolve_job_def("nightly")
-    night = run_night(home, as_of=practice.as_of)
+def test_only_the_newest_week_of_what_needs_the_schedule_is_stale(later: TwoNights) -> None:
+    newest = {key: found for key, found in later.after.items() if key[2] == later.last_week}
+    utilization = {key: found for key, found in newest.items() if key[0] == "utilization" and key[1] in later.scheduled}
+    assert utilization
+    assert set(utilization.values()) == {("unknown", "stale")}
+    hours = [state for key, (state, _) in newest.items() if key[0] == "direct_hours" and key[1] in later.scheduled]
+    assert hours
+    assert "unknown" not in hours
 
-    assert night.failures == ()
-    results = {r.source: r for r in home.ops.rows(SourceRun, run_id=night.run_id)}
-    assert {source: r.state for source, r in results.items()} == {
-        "ehr": "ok",
-        "staff": "ok",
-        "absent_site": "failed",
-        "crashing_site": "failed",
-        "hanging_site": "failed",
-        "old_site": "failed",
+
+def test_weeks_that_were_known_stay_as_they_were(later: TwoNights) -> None:
+    assert later.last_week not in {week for _, _, week in later.before}
+    assert {key: later.after[key] for key in later.before} == later.before
+    scheduled = {
+        state for key, (state, _) in later.before.items() if key[0] == "utilization" and key[1] in later.scheduled
     }
-    red = {c.name for c in night.checks if c.name.startswith("plugin_") and not c.passed}
-    assert red == {"plugin_absent_site", "plugin_crashing_site", "plugin_hanging_site", "plugin_old_site"}
-    assert "not installed" in check(night, "plugin_absent_site")[1]
-    assert "RuntimeError" in check(night, "plugin_crashing_site")[1]
-    assert "CANARY" not in check(night, "plugin_crashing_site")[1]
-    assert "deadline" in check(night, "plugin_hanging_site")[1]
-    assert "99" in check(night, "plugin_old_site")[1]
-
-    with DagsterInstance.from_config(str(home.dagster_dir)) as instance:
-        skipped = instance.get_event_records(EventRecordsFilter(DagsterEventType.STEP_SKIPPED), limit=10)
-        keys = {key.path[0] for key in instance.all_asset_keys()}
-    assert list(skipped) == []
-    assert {"raw", "ops", "canonical", "marts"} <= keys
-    # What the four would have told is not known, so nothing passes; all the same the others are there.
-    assert {state for state, _ in states(home, "direct_hours")} == {"unknown"}
-    with home.published.connect(read_only=True) as connection:
-        assert connection.count("SELECT count(*) FROM canonical.session") > 0
-        assert connection.count("SELECT count(*) FROM canonical.employment") > 0
+    assert "pass" in scheduled
 
 
-def test_an_ehr_that_fails_on_the_first_night_leaves_only_unknown_verdicts(
-    tmp_path: Path, practice: Practice, server: FhirServer
-) -> None:
-    server.reset(Faults(fail=frozenset({"Appointment"})))
-    home = home_in(tmp_path, practice, server)
-    night = run_night(home, as_of=practice.as_of)
-    assert night.failures == ()
-    assert check(night, "plugin_ehr")[0] is False
-    assert check(night, "plugin_staff")[0] is True
-    for guardrail in ("direct_hours", "active_caseload", "no_show", "utilization"):
-        found = states(home, guardrail)
-        assert sum(found.values()) > 0, guardrail
-        assert {state for state, _ in found} == {"unknown"}, guardrail
-        assert check(night, f"{guardrail}_measurable")[0] is False
+@pytest.fixture(scope="module")
+def empty(
+    practice: Practice, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[PracticeHome, dict[str, SourceRun]]]:
+    """A night on which the EHR has no appointment, encounter or slot, and every file a header only."""
+    folder = tmp_path_factory.mktemp("empty")
+    gone = {"Appointment", "Encounter", "Slot", "Observation", "EpisodeOfCare"}
+    held = {kind: [] if kind in gone else rows for kind, rows in practice.resources.items()}
+    with FhirServer(held, page_size=500) as server:
+        home = write_small_home(folder, practice, server)
+        for name in ("pto.csv", "schedule_blocks.csv"):
+            file = folder / "files" / name
+            file.write_text(file.read_text().splitlines()[0] + "\n")
+        yield home, night_without_dagster(home, practice.as_of, run_id="empty")
 
 
-def test_an_ehr_that_fails_later_leaves_only_the_new_week_unknown(
-    tmp_path: Path, practice: Practice, server: FhirServer
-) -> None:
-    home = home_in(tmp_path, practice, server)
-    first = run_night(home, as_of=practice.as_of - timedelta(weeks=1))
-    assert first.failures == ()
-    before = states(home, "direct_hours")
-    server.reset(Faults(fail=frozenset({"Encounter"})))
-    second = run_night(home, as_of=practice.as_of)
-    assert second.failures == ()
-    assert check(second, "plugin_ehr")[0] is False
-    newest = max(p.week_id for p in practice.answer_key).isoformat()
-    new_week = states(home, "direct_hours", week=newest)
-    assert set(new_week) == {("unknown", "stale")}
-    assert states(home, "direct_hours") - new_week == before
-
-    server.reset(Faults())
-    third = run_night(home, as_of=practice.as_of)
-    assert third.failures == ()
-    assert ("pass", None) in states(home, "direct_hours", week=newest)
+def test_an_empty_source_is_no_error(empty: tuple[PracticeHome, dict[str, SourceRun]]) -> None:
+    home, results = empty
+    assert {source: result.state for source, result in results.items()} == {"ehr": "ok", "staff": "ok"}
+    read = {row.stream: row.read for row in home.ops.rows(StreamRun)}
+    assert (read["appointment"], read["encounter"], read["pto"], read["schedule_block"]) == (0, 0, 0, 0)
+    assert {row.state for row in home.ops.rows(MappingRun)} == {"swapped"}
 
 
-def test_availability_that_no_file_brings_is_unknown_and_stops_nothing_else(
-    tmp_path: Path, practice: Practice, server: FhirServer
-) -> None:
-    without = dataclasses.replace(practice, files={n: t for n, t in practice.files.items() if "schedule" not in n})
-    home = home_in(tmp_path, without, server)
-    night = run_night(home, as_of=practice.as_of)
-    assert night.failures == ()
-    assert states(home, "utilization")[("unknown", "no_source")] > 0
-    assert ("pass", None) in states(home, "direct_hours")
-
-
-def test_a_server_without_appointments_is_neither_an_error_nor_a_pass(
-    tmp_path: Path, practice: Practice, server: FhirServer
-) -> None:
-    server.replace({**practice.resources, "Appointment": [], "Encounter": []})
-    home = home_in(tmp_path, practice, server)
-    night = run_night(home, as_of=practice.as_of)
-    assert night.failures == ()
-    assert {r.state for r in home.ops.rows(SourceRun, run_id=night.run_id)} == {"ok"}
-    assert {state for state, _ in states(home, "no_show")} == {"unknown"}
+def test_an_empty_source_is_no_pass(empty: tuple[PracticeHome, dict[str, SourceRun]]) -> None:
+    home, _ = empty
+    found = verdicts(home)
+    assert found
+    assert {state for state, _ in found.values()} == {"unknown"}

@@ -18,9 +18,8 @@ from pacekeeper.home import PracticeHome
 from pacekeeper.ops import Run
 from pacekeeper.settings import load_settings
 from pacekeeper.testing import FhirServer, Practice, build_practice
-from pacekeeper_app.demo_home import write_demo_home
 from pacekeeper_app.night import run_night
-from tests.integration.practice_run import iso, land_only, pacekeeper
+from tests.integration.practice_run import iso, land_only, pacekeeper, write_small_home
 from tests.integration.warehouse_content import content_hashes
 
 #: In the order in which a run passes them, so that every killed run must first repair what the one before left.
@@ -103,7 +102,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     folder = tmp_path_factory.mktemp("kill")
     practice = build_practice(clinicians=3, weeks=7)
     with FhirServer(practice.resources, page_size=500) as server:
-        never_killed = write_demo_home(folder / "whole", practice, base_url=server.url, token=server.token or "")
+        never_killed = write_small_home(folder / "whole", practice, server)
         assert run_night(never_killed, as_of=practice.as_of - timedelta(days=1)).failures == ()
         shutil.copytree(folder / "whole", folder / "killed")
         killed = PracticeHome(load_settings(folder / "killed" / "pacekeeper.toml"))

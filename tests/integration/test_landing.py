@@ -132,9 +132,8 @@ def test_a_full_read_that_found_nothing_or_nameless_records_deletes_nothing(site
 
 def test_of_a_record_read_twice_the_last_one_counts_with_its_own_elements(site: LandingSite) -> None:
     first = visit("1", "booked", {"kind": "a"}, {"kind": "b", "days": ["mon"]})
-    ledger = site.land(
-        page(first, visit("2", "booked", {"kind": "c"})), page(visit("1", "kept", {"kind": "z"})), flush_rows=1
-    )
+    pages = [page(first, visit("2", "booked", {"kind": "c"})), page(visit("1", "kept", {"kind": "z"}))]
+    ledger = site.land(*pages, flush_rows=1)
     assert {name: (row.inserted, row.duplicate) for name, row in ledger.items()} == {
         "visit": (2, 1),
         "part": (2, 2),
@@ -142,6 +141,11 @@ def test_of_a_record_read_twice_the_last_one_counts_with_its_own_elements(site: 
     }
     assert [v["state"] for v in site.versions("visit", "1")] == ["kept"]
     assert sorted(v["kind"] for v in site.current("part")) == ["c", "z"]
+    before = site.content()
+    for flush_rows in (1, 1000):
+        again = site.land(*pages, flush_rows=flush_rows)
+        assert (again["visit"].unchanged, again["visit"].duplicate) == (2, 1)
+        assert site.content() == before
 
 
 def test_the_ledger_balances_for_any_mix_and_current_is_what_was_read_last(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from tests.oracle.verdicts import DEFAULT_POLICY, Verdict, full_policy, verdicts
 def read_practice(resources: fhir_rows.Resources, files: csv_rows.Files, *, home_tz: str) -> Practice:
     """The rows of a corpus: `resources` by FHIR type, `files` by name."""
     people = People([*fhir_rows.accounts(resources), *csv_rows.accounts(files)])
-    practice = Practice(home_tz=home_tz, people=people.all_names())
+    in_ehr = {people.name(account) for account, _, _ in fhir_rows.accounts(resources)}
+    practice = Practice(home_tz=home_tz, people=people.all_names(), in_ehr=in_ehr)
     fhir_rows.read_fhir(resources, people, practice)
     csv_rows.read_files(files, people, practice)
     return practice

@@ -13,6 +13,7 @@ from tests.oracle.weeks import judged_weeks, local_day, monday_of
 @dataclass
 class AttendanceWeek:
     """Grain: clinician x judged practice week; one seat per client, in groups too (decision 0001, point 10).
+    An appointment without a client, such as a staff meeting, is no seat.
 
     no_show_n includes clients who cancelled at or after the start. late_cancel_n: by the client, less than
     the policy's hours before; advance_cancel_n: by the client, earlier; clinician_cancel_n: by anybody else
@@ -36,8 +37,8 @@ COUNTS = tuple(f.name for f in fields(AttendanceWeek) if f.name.endswith("_n"))
 
 
 def outcome(seat: Appointment, *, late_cancel_h: float) -> str | None:
-    """The column a seat is counted in; None for one entered in error, which never was a seat."""
-    if seat.status == "entered_in_error":
+    """The column a seat is counted in; None for one without a client or entered in error, which is no seat."""
+    if seat.client is None or seat.status == "entered_in_error":
         return None
     if seat.status in {"kept", "no_show", "unknown"}:
         return f"{seat.status}_n"

@@ -14,13 +14,15 @@ from tests.oracle.weeks import Week, by_person, judged_weeks, local_day
 class Caseload:
     """Grain: clinician x end of a judged practice week (decision 0001, point 9).
 
-    A client is in one of the two counts or in none; group_only_clients are not active_clients.
+    A client is in active_clients, in group_only_clients or in neither. uncertain_clients: those outside
+    active_clients of whom nobody can say, because a session or an appointment has no status that can be read.
     """
 
     npi: str
     week_id: date
     active_clients: int
     group_only_clients: int
+    uncertain_clients: int = 0
 
 
 def is_booked_beyond(seat: Appointment, instant: datetime) -> bool:
@@ -42,7 +44,7 @@ def caseloads(practice: Practice, as_of: datetime, policy: dict[str, dict[str, f
     for session in practice.sessions:
         for person in session.persons:
             day = local_day(session.start, practice.zone_of(person))
-            if session.took_place and session.clients:
+            if (session.took_place and session.clients) or session.status == "unknown":
                 sessions.setdefault(person, []).append((day, session))
     assignments = by_person(practice.assignments)
     rows = []
@@ -61,9 +63,31 @@ def caseloads(practice: Practice, as_of: datetime, policy: dict[str, dict[str, f
 def _count(
     person: str, week: Week, assigned: set[str], seen: Sequence[Session], seats: Sequence[Appointment]
 ) -> Caseload:
-    ahead = [seat for seat in seats if is_booked_beyond(seat, week.ends_at)]
-    in_group = {client for s in seen if s.session_type == "group" for client in s.clients}
-    alone = {client for s in seen if s.session_type != "group" for client in s.clients}
-    in_group |= {seat.client for seat in ahead if seat.is_group and seat.client is not None}
-    alone |= {seat.client for seat in ahead if not seat.is_group and seat.client is not None}
-    return Caseload(person, week.monday, len(assigned & alone), len(assigned & (in_group - alone)))
+    in_group: set[str] = set()
+    alone: set[str] = set()
+    perhaps_alone: set[str] = set()
+    for session in seen:
+        if session.status == "unknown":
+            if session.session_type != "group":
+                perhaps_alone |= session.expected
+        elif session.session_type == "group":
+            in_group |= session.clients
+        else:
+            alone |= session.clients
+    for seat in seats:
+        if seat.client is None or not is_booked_beyond(seat, week.ends_at):
+            continue
+        if seat.status == "unknown":
+            if not seat.is_group:
+                perhaps_alone.add(seat.client)
+        elif seat.is_group:
+            in_group.add(seat.client)
+        else:
+            alone.add(seat.client)
+    return Caseload(
+        npi=person,
+        week_id=week.monday,
+        active_clients=len(assigned & alone),
+        group_only_clients=len(assigned & (in_group - alone)),
+        uncertain_clients=len(assigned & (perhaps_alone - alone)),
+    )

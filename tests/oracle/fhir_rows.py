@@ -194,19 +194,24 @@ class _Reader:
     def sessions(self) -> None:
         """Encounters that are part of another are attendance in it, not sessions of their own."""
         attending: dict[str, set[str]] = {}
+        expected: dict[str, set[str]] = {}
         for encounter in current(self._resources.get("Encounter", ())):
             client = _target(encounter.get("subject"), "Patient")
-            if client and encounter.get("status") == "finished":
-                whole = _target(encounter.get("partOf"), "Encounter") or encounter["id"]
+            if not client:
+                continue
+            whole = _target(encounter.get("partOf"), "Encounter") or encounter["id"]
+            expected.setdefault(whole, set()).add(client)
+            if encounter.get("status") == "finished":
                 attending.setdefault(whole, set()).add(client)
 
         def read(encounter: Resource) -> None:
             if not encounter.get("partOf"):
-                self._session(encounter, frozenset(attending.get(encounter["id"], ())))
+                key = encounter["id"]
+                self._session(encounter, frozenset(attending.get(key, ())), frozenset(expected.get(key, ())))
 
         self.each("Encounter", read)
 
-    def _session(self, encounter: Resource, clients: frozenset[str]) -> None:
+    def _session(self, encounter: Resource, clients: frozenset[str], expected: frozenset[str]) -> None:
         persons = set()
         named = 0
         for participant in _list(encounter, "participant"):
@@ -225,6 +230,7 @@ class _Reader:
                 key=encounter["id"],
                 persons=frozenset(persons),
                 clients=clients,
+                expected=expected,
                 start=start,
                 end=end,
                 session_type=session_type if session_type in SESSION_TYPES else "unknown",

@@ -51,7 +51,7 @@ class Appointment:
 
 @dataclass(frozen=True)
 class Session:
-    """One occurrence, whoever attended. persons: those it counts for as direct time; clients: who attended.
+    """One occurrence. persons: those it counts for as direct time; clients: who attended; expected: who was to.
 
     status: completed, partial, voided, unknown.
     """
@@ -59,6 +59,7 @@ class Session:
     key: str
     persons: frozenset[str]
     clients: frozenset[str]
+    expected: frozenset[str]
     start: datetime
     end: datetime
     session_type: str
@@ -106,11 +107,16 @@ class LedgerEntry:
 
 @dataclass
 class Practice:
-    """Everything the oracle keeps of a corpus. rejected counts the rows it refused, by (where, reason)."""
+    """Everything the oracle keeps of a corpus.
+
+    people: everybody any file names; in_ehr: those of them the EHR has as practitioners.
+    rejected counts the rows it refused, by (where, reason).
+    """
 
     home_tz: str
     zones: dict[str, str] = field(default_factory=dict)
     people: set[str] = field(default_factory=set)
+    in_ehr: set[str] = field(default_factory=set)
     employments: list[Employment] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
     appointments: list[Appointment] = field(default_factory=list)

@@ -62,7 +62,13 @@ def verdicts(practice: Practice, as_of: datetime, policy: Policy) -> list[Verdic
         seats.setdefault(row.npi, []).append(row)
     for rows in seats.values():
         found += _no_show(rows, policy["no_show"])
+    found = [v if v.npi in practice.in_ehr else _nobody_can_tell(v) for v in found]
     return sorted(found, key=lambda v: (v.guardrail_id, v.npi, v.week_id))
+
+
+def _nobody_can_tell(verdict: Verdict) -> Verdict:
+    """Point 11: all that is judged comes from the EHR, so of people it does not have nothing is known."""
+    return Verdict(verdict.npi, verdict.guardrail_id, verdict.week_id, "unknown", "no_source", None, None, None)
 
 
 def _by_npi(weeks: Sequence[ClinicianWeek]) -> dict[str, list[ClinicianWeek]]:
@@ -150,6 +156,8 @@ def _indulgence(week: ClinicianWeek) -> tuple[str | None, str | None]:
 
 def _caseload(load: Caseload, factor: Fraction, limits: Mapping[str, float]) -> Verdict:
     clients = load.active_clients
+    if load.uncertain_clients:
+        return Verdict(load.npi, "active_caseload", load.week_id, "unknown", "partial", None, None, None)
     state = "pass"
     if clients > exact(limits["warn"]) * factor:
         state = "breach" if clients > exact(limits["breach"]) * factor else "warn"

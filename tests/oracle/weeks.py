@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from tests.oracle.rows import Employment, Practice
 Row = TypeVar("Row")
 
 _FTE_CAP = Fraction(12, 10)
+_QUIET_FOR_LONG = timedelta(days=365)
 
 
 def exact(number: float) -> Fraction:
@@ -71,17 +73,38 @@ def by_person(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
+def beginning_of_data(practice: Practice, as_of: datetime) -> datetime | None:
+    """The practice's first appointment, were it not for mistyped years (point 1).
+
+    An appointment that follows more than a year without any is a new beginning. Appointments ahead of as_of are a
+    beginning only where there are no others.
+    """
+    starts = sorted(a.start for a in practice.appointments if a.status != "entered_in_error")
+    past = [start for start in starts if start < as_of]
+    if not past:
+        return starts[0] if starts else None
+    begins = past[0]
+    for earlier, later in pairwise(past):
+        if later.astimezone(UTC).date() - earlier.astimezone(UTC).date() > _QUIET_FOR_LONG:
+            begins = later
+    return begins
+
+
 def judged_weeks(practice: Practice, as_of: datetime) -> dict[str, list[Week]]:
     """Per clinician, oldest first: decision 0001, points 1 and 2. People who never worked have no weeks."""
     employments = by_person(practice.employments)
     appointments = by_person(practice.appointments)
-    data_begins = min((a.start for a in practice.appointments if a.status != "entered_in_error"), default=None)
+    data_begins = beginning_of_data(practice, as_of)
     spine: dict[str, list[Week]] = {}
     for person in sorted(practice.people):
         zone = practice.zone_of(person)
         contracts = employments.get(person, [])
         firsts = [c.start for c in contracts]
-        firsts += [local_day(a.start, zone) for a in appointments.get(person, []) if a.status != "entered_in_error"]
+        firsts += [
+            local_day(a.start, zone)
+            for a in appointments.get(person, [])
+            if a.status != "entered_in_error" and data_begins is not None and a.start >= data_begins
+        ]
         if not firsts:
             continue
         last_worked = None

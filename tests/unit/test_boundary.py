@@ -16,7 +16,7 @@ import pytest
 
 from pacekeeper.columns import Boolean, Code, Column, Date, Decimal, Instant, Integer, Key, MatchKey, Ref
 from pacekeeper.errors import PluginError
-from pacekeeper.landing.boundary import Boundary, StreamCounts
+from pacekeeper.landing.boundary import Boundary, Part, StreamCounts
 from pacekeeper.privacy import HashKey, keyed_hash
 from pacekeeper.stream import JsonLines, Keep, Page, Stream
 
@@ -37,12 +37,18 @@ class Crossing:
         boundary.close()
         self.counts: dict[str, StreamCounts] = boundary.counts
 
-    def _take(self, kind: str, stream: str, table: pa.Table) -> None:
-        self.parts[kind, stream] += table.to_pylist()
+    def _take(self, kind: str, stream: str, part: Part) -> None:
+        self.parts[kind, stream] += part.to_pylist()
 
     def rows(self, stream: str = "thing") -> list[Row]:
-        """In the order of the records' ids, or of their elements."""
+        """Rows that landed, by key."""
         return sorted(self.parts["rows", stream], key=lambda row: str(row["row_key"]))
+
+    def of(self, *identities: str) -> list[Row]:
+        """Rows of records by their source ids; there are no others."""
+        found = {row["row_key"]: row for row in self.rows()}
+        assert len(found) == len(self.rows()) == len(identities)
+        return [found[hashed("ehr", "thing", identity)] for identity in identities]
 
     def rejected(self, stream: str = "thing") -> list[tuple[str | None, str, str, str | None]]:
         found = self.parts["rejected", stream]
@@ -101,12 +107,15 @@ def test_columns_that_share_a_path_take_each_their_own_type() -> None:
     }
     actors = ("Patient/7", "Person/7", "Device/7")
     rows: list[Row] = [{"id": str(n), "actor": actor} for n, actor in enumerate(actors)]
-    found = [(r["client"], r["clinician"], r["any"]) for r in Crossing([stream(columns)], Page("thing", rows)).rows()]
-    anybody = hashed("ehr", "anybody", "7")
+    found = [
+        (r["client"], r["clinician"], r["any"])
+        for r in Crossing([stream(columns)], Page("thing", rows)).of("0", "1", "2")
+    ]
+    anybody = [hashed("ehr", "anybody", actor) for actor in actors]
     assert found == [
-        (hashed("ehr", "client", "7"), None, anybody),
-        (None, hashed("ehr", "person", "7"), anybody),
-        (None, None, anybody),
+        (hashed("ehr", "client", "7"), None, anybody[0]),
+        (None, hashed("ehr", "person", "7"), anybody[1]),
+        (None, None, anybody[2]),
     ]
 
 
@@ -120,8 +129,7 @@ def test_keys_and_match_keys_are_the_hashes_privacy_defines() -> None:
         {"id": 17, "email": None},
         {"id": "urn:uuid:0c9a", "email": ""},
     ]
-    rows = Crossing([stream(columns)], Page("thing", records)).rows()
-    assert [row["row_key"] for row in rows] == [hashed("ehr", "thing", identity) for identity in ("a-1", "17", "0c9a")]
+    rows = Crossing([stream(columns)], Page("thing", records)).of("a-1", "17", "0c9a")
     assert [row["id"] for row in rows] == [row["row_key"] for row in rows]
     assert [row["email"] for row in rows] == [hashed("match", "email", "ann.lee@example.org"), None, None]
     assert rows[0]["npi"] == hashed("match", "npi", "12345")
@@ -149,7 +157,7 @@ def test_a_truncated_line_is_rejected_with_its_place_and_the_rest_of_the_file_la
         [stream({"state": Code()})],
         lines('{"id":"1","state":"ok"}', f'{{"id":"2","state":"{CANARY}', "", '{"id":"4","state":"ok"}', first_line=11),
     )
-    assert [row["row_key"] for row in crossing.rows()] == [hashed("ehr", "thing", "1"), hashed("ehr", "thing", "4")]
+    assert [row["state"] for row in crossing.of("1", "4")] == ["ok", "ok"]
     assert crossing.rejected() == [
         (None, "", "malformed_json", "thing.ndjson line 12"),
         (None, "", "malformed_json", "thing.ndjson line 13"),
@@ -290,10 +298,19 @@ def test_dicts_json_lines_and_arrow_give_the_same_rows() -> None:
     by_dicts = Crossing(streams, Page("thing", records))
     by_lines = Crossing(streams, lines(*texts))
     by_arrow = Crossing(streams, Page("thing", pa.Table.from_pylist(records)))
-    assert by_dicts.rows()[0]["at"] == datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
+    assert by_dicts.of("1", "2")[0]["at"] == datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
     for other in (by_lines, by_arrow):
         assert other.rows() == by_dicts.rows()
         assert other.rows("part") == by_dicts.rows("part")
+
+
+def test_of_a_record_that_comes_twice_a_part_holds_the_last_reading_and_its_elements() -> None:
+    first, last = {"id": "1", "parts": [{"kind": "a"}, {"kind": "b"}]}, {"id": "1", "parts": [{"kind": "z"}]}
+    crossing = Crossing(family(), Page("thing", [first, {"id": "2"}]), Page("thing", [last]))
+    assert len(crossing.of("1", "2")) == 2
+    assert [row["kind"] for row in crossing.rows("part")] == ["z"]
+    counts = crossing.counts["thing"]
+    assert (counts.read, counts.kept, counts.duplicate) == (3, 2, 1)
 
 
 @pytest.mark.parametrize("flush_rows", [1, 7, 1000])
@@ -319,11 +336,11 @@ def test_counts_add_up_for_any_mix_however_it_is_cut_into_pages(flush_rows: int)
     crossing = Crossing([scoped], *(lines(*texts[n : n + 9]) for n in range(0, 200, 9)), flush_rows=flush_rows)
     counts = crossing.counts["thing"]
     assert counts.read == 200
-    assert counts.kept == drawn.count("ok") == len(crossing.rows())
+    assert counts.kept == drawn.count("ok")
     assert counts.out_of_scope == {"not_yes": drawn.count("out")}
     assert counts.rejected_rows == drawn.count("bad") + drawn.count("broken") + drawn.count("nameless")
     expected = [str(number) for number, kind in enumerate(drawn) if kind == "ok"]
-    assert [row["row_key"] for row in crossing.rows()] == [hashed("ehr", "thing", number) for number in expected]
+    assert len(crossing.of(*expected)) == len(expected)
 
 
 def test_a_column_may_have_any_name_that_the_engine_reserves() -> None:

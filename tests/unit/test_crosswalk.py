@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from pathlib import Path
+
+import pytest
 
 from pacekeeper.engine.duckdb import Warehouse
 from pacekeeper.mapping import match_clinicians
@@ -78,3 +81,40 @@ def test_every_clinician_key_in_any_table_has_one_row(tmp_path: Path) -> None:
             "SELECT clinician_key = person_key, matched_on, source FROM canonical.person_match ORDER BY ALL"
         ).fetchall()
     assert found == [(False, "npi", "derived"), (True, "none", "derived"), (True, "npi", "derived")]
+
+
+def test_an_npi_that_more_than_two_records_of_one_source_hold_is_an_organisations() -> None:
+    staff = [npi("ehr", name, "org") for name in "abc"]
+    found = match_records("abcd", [*staff, npi("hr", "d", "org")])
+    assert {key: match.person_key for key, match in found.items()} == {key: key for key in "abcd"}
+    assert {match.matched_on.value for match in found.values()} == {"none"}
+
+
+def test_an_organisations_npi_does_not_keep_an_address_from_joining() -> None:
+    staff = [npi("ehr", name, "org") for name in "abc"]
+    found = match_records("abcd", [*staff, npi("hr", "d", "own"), email("ehr", "a", "e"), email("hr", "d", "e")])
+    assert {key: match.person_key for key, match in found.items()} == {"a": "a", "b": "b", "c": "c", "d": "a"}
+
+
+def test_two_records_in_each_of_two_sources_are_still_one_person() -> None:
+    found = people("abcd", npi("ehr", "a", "1"), npi("ehr", "b", "1"), npi("hr", "c", "1"), npi("hr", "d", "1"))
+    assert set(found.values()) == {"a"}
+
+
+def test_an_organisations_npi_is_reported_with_source_and_count_and_no_value(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.create_schemas()
+    with warehouse.connect() as connection:
+        connection.raw.execute(
+            "INSERT INTO canonical.clinician_identifier"
+            " SELECT 'ehr', md5(i::VARCHAR), 'npi', md5('org') FROM range(4) t(i)"
+        )
+        with caplog.at_level(logging.WARNING, logger="pacekeeper"):
+            assert match_clinicians(connection) == 4
+        assert connection.count("SELECT count(*) FROM canonical.person_match WHERE matched_on = 'none'") == 4
+        value = connection.raw.execute("SELECT md5('org')").fetchall()[0][0]
+    (record,) = caplog.records
+    assert (vars(record)["of_source"], vars(record)["clinician_records"]) == ("ehr", 4)
+    assert value not in str(vars(record))

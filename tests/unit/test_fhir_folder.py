@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.landing_site import LandingSite
 from tests.raw_bench import RawBench, context
 
 from pacekeeper.errors import ConfigError
 from pacekeeper.fhir import FhirSettings, FolderReader, entries_of
-from pacekeeper.stream import JsonLines, Page
+from pacekeeper.fhir import folder as folder_module
+from pacekeeper.stream import JsonLines, Page, Stream
 from pacekeeper_connectors.fhir import Fhir
 from pacekeeper_connectors.fhir.streams import FOLDER_STREAMS, SERVER_STREAMS
 
+_small_blocks = folder_module._blocks  # the reader's own, of which a test makes the blocks small
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-05-06"}
 SLOT = {"resourceType": "Slot", "id": "s1", "status": "free"}
 CONDITION = {"resourceType": "Condition", "id": "c1"}
@@ -74,7 +77,7 @@ def test_files_that_are_no_fhir_are_skipped_and_counted(tmp_path: Path) -> None:
 
 def test_blank_lines_byte_order_mark_and_missing_last_line_end_do_no_harm(tmp_path: Path) -> None:
     line = json.dumps(PATIENT).encode()
-    (tmp_path / "Patient.ndjson").write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\r\n  \n" + line)
+    (tmp_path / "Patient.ndjson").write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\r\n  \n" + line.replace(b"p1", b"p2"))
     counts = source(tmp_path).read()
     assert (counts["patient"].read, counts["patient"].kept) == (2, 2)
 
@@ -176,8 +179,31 @@ def test_only_matches_of_a_search_count_as_its_result() -> None:
 
 
 def test_a_folder_is_read_whole_and_a_server_by_change() -> None:
-    assert all(s.deletes == "key_diff" and s.cursor is None for s in FOLDER_STREAMS if s.child_of is None)
-    assert all(s.deletes == "none" and s.cursor == "last_updated" for s in SERVER_STREAMS if s.child_of is None)
+    assert all(s.cursor is None for s in FOLDER_STREAMS if s.child_of is None)
+    assert all(s.cursor == "last_updated" for s in SERVER_STREAMS if s.child_of is None)
+
+
+@pytest.mark.parametrize("streams", [FOLDER_STREAMS, SERVER_STREAMS], ids=["folder", "server"])
+def test_what_a_read_of_everything_lacks_was_deleted(tmp_path: Path, streams: tuple[Stream, ...]) -> None:
+    assert {s.deletes for s in streams if s.child_of is None} == {"key_diff"}
+    site = LandingSite(tmp_path, [s for s in streams if s.name == "patient"])
+    other = {**PATIENT, "id": "p2"}
+    site.land(Page("patient", [PATIENT, other]))
+    assert site.land(Page("patient", [PATIENT]), is_full=False)["patient"].tombstones == 0
+    assert site.land(Page("patient", [PATIENT]))["patient"].tombstones == 1
+
+
+def test_a_line_is_numbered_by_its_file_however_it_is_cut_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "_blocks", lambda lines: _small_blocks(lines, 200))
+    slots = [{**SLOT, "id": f"s{n}"} for n in range(30)]
+    write(tmp_path, "everything.ndjson", *slots[:15], PATIENT, *slots[15:])
+    write(tmp_path, "Slot.ndjson", *slots)
+    for name in ("everything.ndjson", "Slot.ndjson"):
+        parts = [page.rows for page in pages(tmp_path)[0] if page.stream == "slot"]
+        found = [rows for rows in parts if isinstance(rows, JsonLines) and rows.origin == name]
+        assert len(found) > 3
+        numbers = [rows.first_line + n for rows in found for n in range(len(rows))]
+        assert numbers == list(range(1, 31))
 
 
 @pytest.mark.parametrize(

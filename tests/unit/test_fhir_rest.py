@@ -66,6 +66,16 @@ def test_every_page_is_followed_to_the_last() -> None:
         assert [len(page.rows) for page in pages] == [2, 2, 1]
 
 
+def test_resources_are_numbered_through_all_pages() -> None:
+    with FhirServer(RESOURCES, page_size=2) as server, connected(server) as connector:
+        rows = [page.rows for page in read(connector)]
+        assert [(r.origin, r.first_line) for r in rows if isinstance(r, JsonLines)] == [
+            ("Patient", 1),
+            ("Patient", 3),
+            ("Patient", 5),
+        ]
+
+
 def test_a_read_of_changes_asks_for_those_since() -> None:
     with FhirServer(RESOURCES) as server, connected(server) as connector:
         (text,) = documents(read(connector, since=datetime(2026, 1, 15, tzinfo=UTC)))

@@ -493,3 +493,13 @@ def test_quarantine_of_raw_tables_is_listed_by_source(connection: Connection) ->
 def test_asking_for_a_table_without_quarantine_is_a_config_error(connection: Connection) -> None:
     with pytest.raises(ConfigError, match="there is no quarantine for 'invoice'; there is for"):
         show_quarantine(connection, "invoice")
+
+
+def test_only_the_most_frequent_unmapped_codes_are_listed_and_the_others_summed(connection: Connection) -> None:
+    codes = [f"odd{n:02d}" for n in range(53)]
+    land(connection, *((n, "ann", code) for n, code in enumerate([*codes, "odd07", "odd52"])))
+    found = run(connection)["appointment"].unmapped
+    assert found[:2] == (("status", "odd07", 2), ("status", "odd52", 2))
+    assert len(found) == 51
+    assert found[-1] == ("status", "(other codes)", 3)
+    assert sum(count for _, _, count in found) == 55

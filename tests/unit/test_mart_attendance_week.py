@@ -7,6 +7,9 @@ from typing import Any  # a canonical value
 
 import pytest
 from tests.marts import World
+from tests.unit.test_dialect import expressions
+
+from pacekeeper.policy import load_policy
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,26 @@ def test_wilson_interval_of_6_in_20_is_15_to_52_percent(world: World) -> None:
     assert (round(row["wilson_lo"], 2), round(row["wilson_hi"], 2)) == (0.15, 0.52)
 
 
+def test_appointment_without_a_client_is_no_seat() -> None:
+    made = World()
+    made.employ(date(2025, 1, 6))
+    made.seats(0, kept=2, missed=1)
+    made.seat(made.day(0), "12:00", client=None)
+    made.seat(made.day(0), "13:00", client=None, status="unknown")
+    made.run(weeks=1)
+    row = made.week_row("attendance_week", 0)
+    assert [row[name] for name in ("scheduled_n", "kept_n", "no_show_n", "unknown_status_n")] == [3, 2, 1, 0]
+
+
 def test_week_without_appointments_has_zeros_and_no_rate(world: World) -> None:
     row = world.week_row("attendance_week", 1)
     assert (row["scheduled_n"], row["no_show_ratio"], row["no_show_ratio_4w"]) == (0, None, 3 / 7)
+
+
+def test_appointments_meet_their_week_by_the_day_and_not_every_week_of_the_clinician() -> None:
+    import ibis.expr.operations as ops
+
+    table = expressions(load_policy())["attendance_week"]
+    for link in table.op().find(ops.JoinLink):
+        keys = {predicate.left.name for predicate in link.predicates if isinstance(predicate, ops.Equals)}
+        assert len(keys) > 1 or "week_id" not in link.table.schema

@@ -56,6 +56,7 @@ def world() -> World:
         "atend",
         "midnight",
         "error",
+        "errorcancelled",
         "kept",
     ):
         case(name)
@@ -68,6 +69,7 @@ def world() -> World:
     made.seat(LAST + timedelta(days=1), "00:00", key="atend", client="atend", status="booked")
     made.seat(LAST, "23:59", key="midnight", client="midnight", status="booked")
     ahead("error", status="entered_in_error")
+    ahead("errorcancelled", status="entered_in_error", cancelled_at=end + timedelta(seconds=1))
     ahead("kept", status="kept")
 
     for name in ("grouponly", "groupandone", "groupahead", "groupandahead"):
@@ -106,6 +108,7 @@ def world() -> World:
         pytest.param("atend", 1, id="starts the moment the week ends"),
         pytest.param("midnight", 0, id="was to start within the week, and nobody came"),
         pytest.param("error", 0, id="entered in error"),
+        pytest.param("errorcancelled", 0, id="entered in error, whenever that was found out"),
         pytest.param("kept", 1, id="kept since, then still ahead"),
         pytest.param("groupandone", 1, id="group and an individual session"),
         pytest.param("groupandahead", 1, id="group and an individual appointment ahead"),

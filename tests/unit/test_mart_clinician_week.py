@@ -319,3 +319,38 @@ def test_second_run_leaves_the_same_rows(changes: World) -> None:
     before = changes.select("SELECT * FROM marts.clinician_week")
     changes.run(weeks=10)
     assert changes.select("SELECT * FROM marts.clinician_week") == before
+
+
+def weeks_of(made: World, key: str) -> list[date]:
+    found = made.select(f"SELECT week_id FROM marts.clinician_week WHERE clinician_key = '{key}' ORDER BY 1")
+    return [row["week_id"] for row in found]
+
+
+@pytest.mark.parametrize("year", [1926, 2016, 2062])
+def test_mistyped_year_of_one_appointment_moves_nobodys_first_week(year: int) -> None:
+    made = World(first=date(2016, 1, 1), days=3700)
+    made.employ(EARLY)
+    made.clinician("other")
+    for key in ("c1", "other"):
+        made.seat(made.day(0), "09:00", key=key)
+    made.seat(date(year, 3, 4), "09:00", key="other")
+    made.run(weeks=2)
+    assert weeks_of(made, "c1") == [made.day(0), made.day(1)]
+    assert weeks_of(made, "other") == [made.day(0), made.day(1)]
+
+
+def test_practice_whose_appointments_all_lie_ahead_has_no_week_to_judge() -> None:
+    made = World()
+    made.employ(EARLY)
+    made.seat(made.day(5), "09:00", status="booked")
+    made.run(weeks=2)
+    assert weeks_of(made, "c1") == []
+
+
+def test_quiet_year_does_not_end_the_practices_record() -> None:
+    made = World(first=date(2024, 12, 1), days=450)
+    made.employ(date(2024, 12, 2))
+    made.seat(made.day(-52), "09:00")
+    made.seat(made.day(0), "09:00")
+    made.run(weeks=1)
+    assert weeks_of(made, "c1")[0] == made.day(-52)

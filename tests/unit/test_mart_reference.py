@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_every_column_says_what_it_is_and_the_key_is_among_them(mart: Mart) -> N
 def test_every_number_has_a_unit(mart: Mart) -> None:
     bare = [column.name for column in mart.columns if column.type == "number" and not column.unit]
     assert bare in ([], ["numerator", "denominator"])
+
+
+def test_every_guardrail_says_which_kinds_of_source_feed_it() -> None:
+    text = guardrails_markdown()
+    use = text[text.index("### utilization") : text.index("### active_caseload")]
+    assert "| EHR | `session`, `session_clinician` |" in use
+    assert "| EHR or schedule | `schedule_block`, `availability_template` |" in use
+    assert "| HR | `employment`, `pto_ledger` |" in use
+
+
+@pytest.mark.parametrize("text", [marts_markdown(), guardrails_markdown()], ids=["marts", "guardrails"])
+def test_page_refers_only_to_what_a_reader_can_open(text: str) -> None:
+    known = {"S0", "S1", "S2", "S3", "S4"}
+    assert set(re.findall(r"\b[A-Z]\d+(?:\.\d+)?\b", text)) <= known
+    assert not re.search(r"\b(?:settled|domain [A-Z])", text)
+    assert "](../sources.md)" in text
+    assert (REFERENCE / ".." / "sources.md").is_file()
 
 
 def test_every_reason_is_explained() -> None:

@@ -455,6 +455,50 @@ def test_caseload_limits(fte: str, clients: int, state: str) -> None:
     assert corpus.states("active_caseload", 1) == [state]
 
 
+def test_client_known_only_through_something_unclear_makes_the_caseload_unknown() -> None:
+    corpus = Corpus()
+    corpus.open_data()
+    for client in ("seen", "perhaps seen", "perhaps ahead", "in a group"):
+        corpus.entrust(client)
+    corpus.meet(0, 50, client="seen")
+    corpus.seat(3, "mystery", client="seen")
+    corpus.meet(0, 50, client="in a group", status="mystery", session_type="group")
+    assert corpus.caseload() == Caseload("1", MONDAY, active_clients=1, group_only_clients=0)
+    assert corpus.states("active_caseload", 1) == ["pass"]
+    corpus.meet(0, 50, client="perhaps seen", status="mystery")
+    corpus.seat(3, "mystery", client="perhaps ahead")
+    assert corpus.caseload() == Caseload("1", MONDAY, 1, 0, uncertain_clients=2)
+    assert corpus.states("active_caseload", 1) == ["unknown partial"]
+
+
+def test_appointment_without_a_client_is_no_seat() -> None:
+    corpus = Corpus()
+    corpus.seat(0, "fulfilled")
+    meeting = corpus.seat(0, "fulfilled")
+    meeting["participant"] = [{"actor": {"reference": "Practitioner/p1"}}]
+    practice = read_practice(corpus.resources, corpus.files, home_tz=EAST)
+    (week,) = [w for w in attendance_weeks(practice, corpus.as_of(1), full_policy()) if w.week_id == MONDAY]
+    assert week.kept_n == 1
+
+
+def test_person_only_the_hr_file_knows_is_unknown_everywhere() -> None:
+    corpus = Corpus()
+    corpus.open_data()
+    corpus.employees.append("e9,9,,2025-06-01,,1.0,40,w2,other,none")
+    found = judge(corpus.resources, corpus.files, as_of=corpus.as_of(1), home_tz=EAST)
+    assert {(v.state, v.reason) for v in found if v.npi == "9"} == {("unknown", "no_source")}
+    assert corpus.states("direct_hours", 1) == ["pass"]
+
+
+@pytest.mark.parametrize("year", ["1926", "2016", "2062"])
+def test_mistyped_year_of_one_appointment_moves_no_first_week(year: str) -> None:
+    corpus = Corpus()
+    corpus.open_data()
+    corpus.seat(0, "fulfilled")["start"] = f"{year}-03-04T09:00:00-05:00"
+    found = judge(corpus.resources, corpus.files, as_of=corpus.as_of(2), home_tz=EAST)
+    assert {v.week_id for v in found} == {MONDAY, MONDAY + timedelta(days=7)}
+
+
 def test_no_show_sums_four_weeks_and_needs_twenty_seats() -> None:
     corpus = Corpus()
     for week, (kept, missed) in enumerate([(9, 1), (9, 0), (9, 1), (9, 2), (9, 1)]):

@@ -9,7 +9,7 @@ import pytest
 
 from pacekeeper.contract.vocabulary import PtoKind, SessionType
 from pacekeeper.errors import PolicyError
-from pacekeeper.policy import lint, load_policy, passes, profiles
+from pacekeeper.policy import lint, load_policy, profiles
 from pacekeeper.policy.schema import PTO_KINDS, SESSION_TYPES
 
 OWN = 'extends = "default"\nprofile = "own"\ntitle = "Own"\n'
@@ -21,7 +21,7 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_default_profile_states_the_settled_thresholds() -> None:
+def test_default_profile_states_its_thresholds() -> None:
     policy = load_policy()
     hours, use = policy.guardrail("direct_hours"), policy.guardrail("utilization")
     assert [hours.threshold(key) for key in ("warn", "breach", "breach_single_week")] == [22, 30, 35]
@@ -38,8 +38,8 @@ def test_default_profile_states_the_settled_thresholds() -> None:
 
 
 @pytest.mark.parametrize("profile", profiles())
-def test_shipped_profile_passes_its_own_lint(profile: str) -> None:
-    assert passes(load_policy(profile))
+def test_shipped_profile_leaves_no_conflict_unacknowledged(profile: str) -> None:
+    assert all(finding.acknowledged for finding in lint(load_policy(profile)))
 
 
 def test_default_profile_has_no_conflict_to_acknowledge() -> None:
@@ -52,19 +52,36 @@ def test_high_volume_profile_shows_the_conflicts_it_acknowledges() -> None:
     assert all(finding.acknowledged for finding in found)
 
 
-def test_target_above_the_ceiling_fails_the_lint_unless_acknowledged(tmp_path: Path) -> None:
-    text = OWN + '[expectation]\ndirect_max = { value = 23, unit = "hours", provenance = "us" }\n'
-    policy = load_policy(file=written(tmp_path, text))
-    assert [(finding.rule, finding.acknowledged) for finding in lint(policy)] == [("target_above_cap", False)]
-    assert not passes(policy)
+def test_target_above_the_ceiling_is_refused_unless_acknowledged(tmp_path: Path) -> None:
+    section = '[expectation]\ndirect_max = { value = 23, unit = "hours", provenance = "us" }\n'
+    with pytest.raises(
+        PolicyError, match=r"policy.toml contradicts itself: target_above_cap .* up to 23 h, while"
+    ) as e:
+        load_policy(file=written(tmp_path, OWN + section))
+    assert "acknowledge_conflict = true" in str(e.value)
+    policy = load_policy(file=written(tmp_path, OWN + "acknowledge_conflict = true\n" + section))
+    assert [(finding.rule, finding.acknowledged) for finding in lint(policy)] == [("target_above_cap", True)]
+
+
+def test_every_contradiction_of_a_file_is_named_at_once(tmp_path: Path) -> None:
+    text = (
+        OWN
+        + '[expectation]\ndirect_max = { value = 23, unit = "hours", provenance = "us" }\n'
+        + '[guardrails.direct_hours.thresholds]\nwarn = { value = 33, unit = "hours", provenance = "us" }\n'
+        + "[[change]]\neffective_from = 2026-02-02\n"
+        + '[change.guardrails.direct_hours.thresholds]\nwarn = { value = 20, unit = "hours", provenance = "us" }\n'
+    )
+    with pytest.raises(PolicyError) as caught:
+        load_policy(file=written(tmp_path, text))
+    said = str(caught.value)
+    assert "from 2000-01-01: thresholds of direct_hours are [33.0, 30.0, 35.0]" in said
+    assert "from 2026-02-02: expected are up to 23 h, while direct_hours warns above 20 h" in said
 
 
 def test_ceiling_of_22_h_with_32_bookable_h_contradicts_the_floor(tmp_path: Path) -> None:
     text = OWN + '[expectation]\nbookable = { value = 32, unit = "hours", provenance = "us" }\n'
-    (finding,) = lint(load_policy(file=written(tmp_path, text)))
-    assert finding.rule == "floor_above_cap"
-    assert "68.8%" in finding.message
-    assert "31.4 h" in finding.message
+    with pytest.raises(PolicyError, match=r"floor_above_cap .*68\.8%.*31\.4 h"):
+        load_policy(file=written(tmp_path, text))
 
 
 def test_thresholds_out_of_order_cannot_be_acknowledged(tmp_path: Path) -> None:
@@ -73,7 +90,9 @@ def test_thresholds_out_of_order_cannot_be_acknowledged(tmp_path: Path) -> None:
         + "acknowledge_conflict = true\n[guardrails.active_caseload.thresholds]\n"
         + 'warn = { value = 61, unit = "clients", provenance = "us" }\n'
     )
-    assert not passes(load_policy(file=written(tmp_path, text)))
+    with pytest.raises(PolicyError, match="thresholds of active_caseload") as caught:
+        load_policy(file=written(tmp_path, text))
+    assert "acknowledge_conflict" not in str(caught.value)
 
 
 def test_change_holds_for_weeks_that_begin_on_or_after_its_date(tmp_path: Path) -> None:
@@ -165,17 +184,6 @@ def test_unknown_guardrail_and_key_are_named_with_what_there_is() -> None:
         load_policy().guardrail("naps")
     with pytest.raises(PolicyError, match="thresholds has no 'warn'; it has breach"):
         load_policy().guardrail("no_show").threshold("warn")
-
-
-def test_ramp_band_of_later_months_is_the_last() -> None:
-    revision = load_policy().latest
-    assert [(revision.ramp_band(month).low, revision.ramp_band(month).high) for month in (1, 2, 3, 4, 30)] == [
-        (8, 12),
-        (14, 18),
-        (18, 22),
-        (18, 22),
-        (18, 22),
-    ]
 
 
 def test_vocabularies_are_those_of_the_contract() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tests.raw_bench import RawBench, context, key, match
 
-from pacekeeper.errors import ConfigError
+from pacekeeper.errors import ConfigError, PacekeeperError
+from pacekeeper.stream import JsonLines, Window
 from pacekeeper_connectors.tabular import EXAMPLE_FILE, Tabular, TabularSettings
 
 EMPLOYEES = "employee_id,npi,email,start_date,end_date,end_reason,fte,weekly_hours,employment_type,role,license\n"
@@ -107,7 +108,7 @@ def test_a_missing_header_is_named_with_what_was_tried_and_found(folder: Path) -
     with pytest.raises(ConfigError) as raised:
         read(folder, employees=EMPLOYEES.replace("start_date", "begin") + ANNA)
     text = str(raised.value)
-    assert "employees.csv" in text
+    assert "stream employee, file 1 of 1" in text
     assert "start_date (tried start_date, Hire date)" in text
     assert "Headers found: employee_id, npi, email, begin" in text
 
@@ -117,6 +118,33 @@ def test_a_file_without_a_header_line_does_not_show_its_first_row(folder: Path) 
         read(folder, employees="E77,1234567890,canary@example.com\n")
     assert "canary" not in str(raised.value)
     assert "Headers found: none that the mapping file names" in str(raised.value)
+
+
+def test_messages_name_stream_and_position_and_never_a_file(folder: Path) -> None:
+    (folder / "employees_Anna_Roe.csv").write_text(EMPLOYEES + ANNA)
+    bad = {
+        "missing": EMPLOYEES.replace("start_date", "begin").encode(),
+        "ambiguous": EMPLOYEES.replace("license", "Position").encode(),
+        "unreadable": (EMPLOYEES + 'E1,"' + "x" * 10).encode("utf-16")[:-1],
+    }
+    for content in bad.values():
+        (folder / "employees_Jane_Doe.csv").write_bytes(content)
+        with pytest.raises(PacekeeperError) as raised:
+            source(folder).read()
+        assert "stream employee, file 2 of 2" in str(raised.value)
+        assert "Doe" not in str(raised.value)
+    assert "Doe" not in source(folder).connector.check().message
+
+
+def test_only_what_can_be_a_header_is_shown(folder: Path) -> None:
+    headers = EMPLOYEES.replace("start_date", "begin").replace("npi", "wept, twice").replace("role", "jane@example.org")
+    headers = headers.replace("wept, twice", '"wept, twice"')
+    with pytest.raises(ConfigError) as raised:
+        read(folder, employees=headers + ANNA)
+    assert "Headers found: employee_id, email, begin" in str(raised.value)
+    assert "and 2 that are no plain names" in str(raised.value)
+    assert "wept" not in str(raised.value)
+    assert "jane" not in str(raised.value)
 
 
 def test_two_headers_for_one_column_are_refused(folder: Path) -> None:
@@ -137,8 +165,44 @@ def test_undeclared_columns_are_not_read(folder: Path) -> None:
     hr = read(
         folder, employees=EMPLOYEES.replace("role", "home_address,role") + ANNA.replace("therapist", "Canary,peer")
     )
-    assert hr.counts["employee"].undeclared == {}
+    assert hr.counts["employee"].undeclared == {"home_address": 1}
     assert "Canary" not in str(hr.mapped("clinician"))
+
+
+def test_undeclared_headers_are_counted_by_name_whatever_their_spelling(folder: Path) -> None:
+    header = EMPLOYEES.replace("role", "Home Address,note,Note,,tz of start_date,p,role")
+    row = ANNA.replace("therapist", "Canary,Canary,Canary,Canary,Canary,Canary,peer")
+    hr = read(folder, employees=header + row + row.replace("E1", "E2"))
+    assert hr.counts["employee"].undeclared == {"Home_Address": 2, "note": 2, "tz_of_start_date": 2, "p": 2}
+    assert "Canary" not in str(hr.mapped("clinician"))
+
+
+def test_damaged_rows_tell_the_file_they_stand_in(folder: Path) -> None:
+    for name in ("1", "2"):
+        (folder / f"employees{name}.csv").write_text(EMPLOYEES + ANNA.replace("E1", f"E{name}") + "E9,1\n")
+    connector = source(folder).connector
+    damaged = [page.rows for page in connector.read(connector.streams, Window()) if isinstance(page.rows, JsonLines)]
+    assert [(rows.origin, rows.first_line) for rows in damaged] == [("employee.1.csv", 2), ("employee.2.csv", 2)]
+
+
+def test_a_person_who_was_hired_again_is_one_clinician_with_two_employments(folder: Path) -> None:
+    first = "E1,9999999999,anna@example.org,2019-01-07,2021-06-30,voluntary,0.5,20,w2,intern,trainee\n"
+    hr = read(folder, employees=EMPLOYEES + first + ANNA)
+    assert (hr.counts["employee"].read, hr.counts["employee"].kept) == (2, 2)
+    employments = hr.wanted("employment")
+    assert len({row["employment_key"] for row in employments}) == 2
+    assert {row["clinician_key"] for row in employments} == {key("clinician", "E1", "hr")}
+    assert sorted(str(row["start_date"]) for row in employments) == ["2019-01-07", "2025-01-06"]
+    (clinician,) = hr.wanted("clinician")
+    assert (clinician["role"], clinician["license_level"]) == ("therapist", "licensed")
+    assert str(clinician["first_seen"]) == "2019-01-07"
+    assert sorted(row["domain"] for row in hr.wanted("clinician_identifier")) == ["email", "npi"]
+    assert hr.reasons("clinician") == ["repeated"]
+
+
+def test_an_employment_without_a_start_has_no_key_and_is_rejected(folder: Path) -> None:
+    counts = read(folder, employees=EMPLOYEES + ANNA.replace("2025-01-06", "")).counts["employee"]
+    assert ("record_id", "missing") in counts.rejected
 
 
 def test_leave_entries_keep_sign_kind_and_approval(folder: Path) -> None:

@@ -29,7 +29,7 @@ def test_the_shipped_example_is_accepted_and_its_streams_are_sound() -> None:
     streams = streams_of(load_mapping_file(EXAMPLE_FILE))
     check_streams(streams, connector="tabular")
     assert {stream.name: stream.key for stream in streams} == {
-        "employee": "employee_id",
+        "employee": "record_id",
         "pto": "entry_id",
         "schedule_block": "block_id",
     }
@@ -52,6 +52,15 @@ def test_the_shipped_example_is_accepted_and_its_streams_are_sound() -> None:
         ('tz_column = "tz"', 'tz = "Mars/Base"', "should be an IANA time zone"),
         ('entry_id = { type = "key"', 'entry_id = { type = "ref"', r'\[streams.pto\]: exactly one column should have'),
         ("[streams.pto]\n", "[streams.pto\n", "cannot be read as TOML"),
+        ('key = ["employee_id", "start_date"]', 'key = ["employee_id", "start"]', "key names 'start'; it should be"),
+        ('key = ["employee_id", "start_date"]', 'key = ["start_date"]', "key should name at least two columns"),
+        ('[streams.pto]\n', '[streams.pto]\nkey = ["entry_id", "date"]\n', r"either key or a column with type"),
+        ('npi = { type = "match"', 'record_id = { type = "match"', "record_id in .* is the name of the key"),
+        ('newest_by = "start_date"\n', 'newest_by = "began"\n', "newest_by should be"),
+        ('once = true\nnewest_by = "start_date"\n', 'newest_by = "start_date"\n', "newest_by is for once = true"),
+        ('unless_in = "employee"', 'unless_in = "employment"', "unless_in should be"),
+        ('employment_key = "record_id"', 'employment_key = "rec_id"', "reads 'rec_id'; it should be 'record_id'"),
+        ('earliest = true', 'earliest = true, map = "pto_kind"', "earliest is for a column"),
     ],
 )  # fmt: skip
 def test_a_fault_names_file_section_key_and_what_would_be_right(

@@ -1,4 +1,4 @@
-"""Verdicts: the settled table at its edges, streaks, unknown input, policy changes and versions."""
+"""Verdicts: every threshold at its edges, streaks, unknown input, policy changes and versions."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_verdict_states_value_scaled_thresholds_and_where_they_come_from(hours: 
         "clinician_week",
         load_policy().latest.version,
     )
-    assert row["provenance"].startswith("warn: S0 W01")
+    assert row["provenance"].startswith("warn: practice article: sustainable productivity guide (S0)")
     assert hours.verdict("direct_hours", 0, key="nofte")["scaled_by"] is None
 
 
@@ -336,11 +336,74 @@ def test_verdicts_are_given_when_nothing_but_employment_was_ever_read() -> None:
     assert {made.says(name, 1)[0] for name in GUARDRAILS} == {"unknown"}
 
 
+def test_person_whom_no_source_of_sessions_knows_is_unknown_and_never_a_pass_at_zero() -> None:
+    made = quiet()
+    made.clinician("desk", source="hr")
+    made.employ(EARLY, key="desk")
+    made.clinician("idle")
+    made.employ(EARLY, key="idle")
+    made.run(weeks=2)
+    assert {made.says(name, 1, key="desk") for name in GUARDRAILS} == {("unknown", "no_source")}
+    assert made.week_row("clinician_week", 1, key="desk")["direct_h"] is None
+    assert made.week_row("attendance_week", 1, key="desk")["scheduled_n"] is None
+    assert made.week_row("caseload_snapshot", 1, key="desk")["active_clients"] is None
+    # The EHR was read and has this one as a clinician: nothing happened, and that is known.
+    assert [made.says(name, 1, key="idle") for name in ("direct_hours", "active_caseload")] == [("pass", None)] * 2
+
+
+def test_person_whose_records_meet_is_known_by_every_source_of_them() -> None:
+    made = quiet()
+    made.clinician("desk", source="hr", person="c1")
+    made.run(weeks=2)
+    assert made.says("direct_hours", 1) == ("pass", None)
+
+
+def test_ehr_that_answers_empty_leaves_everybody_unknown() -> None:
+    made = World()
+    made.rows["clinician"][0]["source"] = "hr"
+    made.employ(EARLY)
+    made.run(weeks=2)
+    assert {made.says(name, 1) for name in GUARDRAILS} == {("unknown", "no_source")}
+
+
+def test_client_who_is_active_only_through_something_unclear_makes_the_caseload_unknown() -> None:
+    made = World(first=date(2025, 10, 1))
+    made.seat(made.day(0), "07:00", client=None)
+
+    def case(key: str) -> None:
+        employed(made, key)
+        made.assign(key, EARLY, key=key)
+
+    for key in ("ahead", "seen", "both", "group", "past", "later", "aheadgroup"):
+        case(key)
+    made.seat(made.day(2), "09:00", key="ahead", client="ahead", status="unknown")
+    made.session(made.day(0), "09:00", 50, key="seen", clients=["seen"], status="unknown")
+    made.session(made.day(0), "09:00", 50, key="both", clients=["both"])
+    made.session(made.day(0, 1), "09:00", 50, key="both", clients=["both"], status="unknown")
+    made.seat(made.day(2), "09:00", key="both", client="both", status="unknown")
+    made.session(made.day(0), "09:00", 50, key="group", clients=["group"], status="unknown", session_type="group")
+    made.seat(made.day(2), "09:00", key="aheadgroup", client="aheadgroup", status="unknown", group_key="g")
+    made.seat(made.day(0), "09:00", key="past", client="past", status="unknown")
+    made.session(made.day(0) - timedelta(days=60), "09:00", 50, key="past", clients=["past"], status="unknown")
+    made.seat(
+        made.day(2), "09:00", key="later", client="later", status="unknown", booked_at=made.at(made.day(1), "09:00")
+    )
+    made.run(weeks=1)
+    for key in ("ahead", "seen"):
+        assert made.says("active_caseload", 0, key=key) == ("unknown", "partial")
+    for key in ("both", "group", "aheadgroup", "past", "later"):
+        assert made.says("active_caseload", 0, key=key) == ("pass", None)
+    rows = {key: made.week_row("caseload_snapshot", 0, key=key) for key in ("ahead", "both")}
+    assert (rows["ahead"]["active_clients"], rows["ahead"]["uncertain_clients"]) == (0, 1)
+    assert (rows["both"]["active_clients"], rows["both"]["uncertain_clients"]) == (1, 0)
+
+
 def test_each_week_is_judged_by_the_policy_in_force_when_it_began(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(
         'extends = "default"\nprofile = "own"\ntitle = "Own"\n[[change]]\neffective_from = 2026-01-12\n'
-        '[change.guardrails.direct_hours.thresholds]\nwarn = { value = 19, unit = "hours", provenance = "us" }\n'
+        "acknowledge_conflict = true\n[change.guardrails.direct_hours.thresholds]\n"
+        'warn = { value = 19, unit = "hours", provenance = "us" }\n'
         "[change.guardrails.no_show]\nenabled = false\n"
     )
     policy = load_policy(file=file)

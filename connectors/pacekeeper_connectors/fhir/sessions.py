@@ -99,7 +99,9 @@ def _encounters(raw: RawTables) -> Table:
     """Encounters with session_key, is_part (a child of another one), and the session's own `state` and `setting`."""
     t = raw.encounter
     session = raw.encounter.select(whole="id", whole_status="status", whole_class="class")
-    t = t.left_join(session, (t.part_of == session.whole) & (t.part_of != t.id))
+    # Equality alone: with a second condition the engine compares every encounter with every other.
+    t = t.mutate(whole_of=t.part_of.nullif(t.id))
+    t = t.left_join(session, t.whole_of == session.whole)
     is_part = t.whole.notnull()
     status = is_part.ifelse(t.whole_status, t.status)
     return t.mutate(
@@ -107,7 +109,7 @@ def _encounters(raw: RawTables) -> Table:
         is_part=is_part,
         state=raw.value_map("session_status", status),
         setting=raw.value_map("encounter_setting", is_part.ifelse(t.whole_class, t["class"])),
-    ).drop("whole", "whole_status", "whole_class")
+    ).drop("whole_of", "whole", "whole_status", "whole_class")
 
 
 def _session_reasons(table: Table) -> tuple[tuple[Value, str], ...]:

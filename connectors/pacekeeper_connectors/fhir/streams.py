@@ -70,6 +70,7 @@ def _resource(name: str, resource_type: str, columns: dict[str, Column], *, keep
         {**columns, "last_updated": _LAST_UPDATED},
         cursor="last_updated",
         lag=_LAG,
+        deletes="key_diff",
         resource_type=resource_type,
         keep=keep,
         description=f"FHIR {resource_type}",
@@ -309,7 +310,7 @@ PHQ9_PANEL_MEMBER = _elements(
     {"member": Ref("observation", path="reference", by_type={"Observation": "observation"})},
 )
 
-#: As a server is read: it can be asked for changes, and does not say what was deleted.
+#: As a server is read: it can be asked for changes. What was deleted shows in a read of everything only.
 SERVER_STREAMS = (
     PRACTITIONER,
     PRACTITIONER_ROLE,
@@ -329,8 +330,8 @@ SERVER_STREAMS = (
     PHQ9_PANEL_MEMBER,
 )
 
-#: As a folder is read: always whole, so that what it lacks was deleted.
+#: As a folder is read: always whole.
 FOLDER_STREAMS = tuple(
-    stream if stream.child_of is not None else replace(stream, cursor=None, lag=timedelta(), deletes="key_diff")
+    stream if stream.child_of is not None else replace(stream, cursor=None, lag=timedelta())
     for stream in SERVER_STREAMS
 )

@@ -23,8 +23,7 @@ class _Build:
         self._spec = spec
         self._unless_key = None
         if spec.unless_in is not None:
-            columns = found.streams[spec.unless_in].columns
-            self._unless_key = next(name for name, column in columns.items() if column.type == "key")
+            self._unless_key = found.streams[spec.unless_in].record_column
         self.__name__ = f"{spec.entity}_of_{spec.of}"
 
     def __call__(self, raw: RawTables) -> Table:
@@ -38,7 +37,8 @@ class _Build:
             code = f"{name}_source_code"
             if value.map is not None and code in known and code not in spec.columns:
                 values[code] = _first(table, value)
-        result = table.select("row_key", **values)
+        newest = {} if spec.newest_by is None else {"newest_by": table[spec.newest_by]}
+        result = table.select("row_key", **newest, **values)
         reasons: list[tuple[Value, str]] = [(result[c].isnull(), f"no_{c}") for c in spec.skip_without]
         if spec.unless_in is not None and self._unless_key is not None:
             seen = raw[spec.unless_in].select(seen_key=self._unless_key).distinct()
@@ -48,10 +48,15 @@ class _Build:
         if spec.once:
             key = [result[name] for name in primary_key(entity) if name in result.columns]
             wanted = expr.cases(*((condition, 1) for condition, _ in reasons), else_=0) if reasons else literal(0)
-            order = expr.window(group_by=key, order_by=[wanted, result.row_key])
+            first = [result.newest_by.desc(nulls_first=False)] if spec.newest_by is not None else []
+            order = expr.window(group_by=key, order_by=[wanted, *first, result.row_key])
             reasons.append((expr.row_number().over(order) > 0, "repeated"))
+            whole = expr.window(group_by=key)
+            for name in (name for name, value in spec.columns.items() if value.earliest):
+                values[name] = result[name].min().over(whole)
         scope = expr.cases(*reasons, else_=null("string")) if reasons else null("string")
-        return result.mutate(out_of_scope=scope).select(*values, "out_of_scope")
+        earliest = {name: values[name] for name, value in spec.columns.items() if value.earliest}
+        return result.mutate(**earliest, out_of_scope=scope).select(*values, "out_of_scope")
 
 
 def _value(raw: RawTables, table: Table, spec: ValueSpec, column: ContractColumn) -> Value:

@@ -27,7 +27,9 @@ EXAMPLE_FILE = Path(__file__).with_name("example_mapping.toml")
 ColumnType = Literal[
     "key", "ref", "match", "code", "date", "instant", "decimal", "integer", "boolean", "birth_year", "area", "time"
 ]
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,61}[a-z0-9])?")
+#: Column that holds the identifier of a stream whose `key` is several columns.
+KEY_COLUMN = "record_id"
 
 
 def _known_zone(name: str | None) -> str | None:
@@ -68,19 +70,35 @@ class ColumnSpec(_Section):
 
 
 class StreamSpec(_Section):
-    """One kind of file. files: glob below the folder; delimiter, encoding: null = found out."""
+    """One kind of file. files: glob below the folder; delimiter, encoding: null = found out.
+
+    key: columns that only together identify a row, as column `record_id`; empty = one column has type = "key".
+    """
 
     files: str
+    key: tuple[str, ...] = ()
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str | None = None
     columns: dict[str, ColumnSpec]
     description: str = ""
 
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """Names of the columns that a mapping may read."""
+        return (*((KEY_COLUMN,) if self.key else ()), *self.columns)
+
+    @property
+    def record_column(self) -> str | None:
+        """The column with the identifier of the record a row is about: its key, or the reference in its key."""
+        kind = "ref" if self.key else "key"
+        return next((c for c in self.key or self.columns if c in self.columns and self.columns[c].type == kind), None)
+
 
 class ValueSpec(_Section):
     """Where a canonical column comes from: exactly one of column, first_of (the first that is not empty) and value.
 
-    map: name of a value map; default: value where the column is empty.
+    map: name of a value map; default: value where the column is empty. earliest: the smallest value among the rows of
+    which `once` takes one.
     """
 
     column: str | None = None
@@ -88,6 +106,7 @@ class ValueSpec(_Section):
     value: str | int | float | bool | None = None
     map: str | None = None
     default: str | int | float | bool | None = None
+    earliest: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,8 +117,9 @@ class ValueSpec(_Section):
 class EntitySpec(_Section):
     """How rows of a stream become rows of an entity.
 
-    skip_without: canonical columns without which a row is out of scope; once: only the first row of each primary key
-    is wanted; unless_in: streams whose records' keys are not wanted again as `clinician_key`.
+    skip_without: canonical columns without which a row is out of scope; once: only one row of each primary key is
+    wanted, the one with the greatest value in newest_by; unless_in: stream whose records' keys are not wanted again as
+    `clinician_key`.
     """
 
     entity: str
@@ -107,6 +127,7 @@ class EntitySpec(_Section):
     columns: dict[str, ValueSpec]
     skip_without: tuple[str, ...] = ()
     once: bool = False
+    newest_by: str | None = None
     unless_in: str | None = None
 
     @field_validator("columns", mode="before")
@@ -181,7 +202,9 @@ def _stream_faults(name: str, stream: StreamSpec) -> Iterator[str]:
     if not _NAME.fullmatch(name):
         yield f"{place}: a stream's name should be lower_snake_case"
     keys = [column for column, spec in stream.columns.items() if spec.type == "key"]
-    if len(keys) != 1:
+    if stream.key:
+        yield from _key_faults(place, stream, has_key_column=bool(keys))
+    elif len(keys) != 1:
         yield f'{place}: exactly one column should have type = "key", found {len(keys)}'
     for column, spec in stream.columns.items():
         where = f"{column} in [streams.{name}.columns]"
@@ -199,6 +222,18 @@ def _stream_faults(name: str, stream: StreamSpec) -> Iterator[str]:
             yield f'{where}: format is for type = "date" and type = "instant"'
 
 
+def _key_faults(place: str, stream: StreamSpec, *, has_key_column: bool) -> Iterator[str]:
+    if has_key_column:
+        yield f'{place}: a stream should have either key or a column with type = "key"'
+    if len(set(stream.key)) < 2:
+        yield f'{place}: key should name at least two columns; for one, give that column type = "key"'
+    for column in stream.key:
+        if column not in stream.columns:
+            yield f"{place}: key names {column!r}; it should be {_nearest(column, list(stream.columns))}"
+    if KEY_COLUMN in stream.columns:
+        yield f"{KEY_COLUMN} in {place} is the name of the key; call the column something else"
+
+
 def _headers_of(stream: StreamSpec) -> set[str]:
     return set(stream.columns) | {header for spec in stream.columns.values() for header in spec.headers}
 
@@ -214,6 +249,12 @@ def _mapping_faults(found: MappingFile, mapping: EntitySpec) -> Iterator[str]:
         return
     if mapping.unless_in is not None and mapping.unless_in not in found.streams:
         yield f"unless_in should be {_nearest(mapping.unless_in, list(found.streams))}"
+    elif mapping.unless_in is not None and found.streams[mapping.unless_in].record_column is None:
+        yield f"unless_in names {mapping.unless_in}, whose key should hold a reference to the clinician"
+    if mapping.newest_by is not None and mapping.newest_by not in stream.columns:
+        yield f"newest_by should be {_nearest(mapping.newest_by, list(stream.columns))}"
+    if mapping.newest_by is not None and not mapping.once:
+        yield "newest_by is for once = true"
     known = {column.name: column for column in contract_columns(entity)}
     for name in mapping.skip_without:
         if name not in mapping.columns:
@@ -228,8 +269,10 @@ def _mapping_faults(found: MappingFile, mapping: EntitySpec) -> Iterator[str]:
         if (spec.column is not None) + bool(spec.first_of) + (spec.value is not None) != 1:
             yield f"column {name} should have exactly one of column, first_of and value"
         for raw in spec.names:
-            if raw not in stream.columns:
-                yield f"column {name} reads {raw!r}; it should be {_nearest(raw, list(stream.columns))}"
+            if raw not in stream.readable:
+                yield f"column {name} reads {raw!r}; it should be {_nearest(raw, list(stream.readable))}"
+        if spec.earliest and (spec.map is not None or not spec.names or not mapping.once):
+            yield f"column {name}: earliest is for a column without map, in a mapping with once = true"
         vocabulary = known[name].vocabulary
         if spec.map is not None and spec.map not in found.value_maps:
             yield f"column {name} uses map {spec.map!r}; it should be {_nearest(spec.map, list(found.value_maps))}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pacekeeper import columns as c
 from pacekeeper.stream import Stream
-from pacekeeper_connectors.tabular.mapping_file import ColumnSpec, ColumnType, MappingFile
+from pacekeeper_connectors.tabular.mapping_file import KEY_COLUMN, ColumnSpec, ColumnType, MappingFile, StreamSpec
 
 _MAKERS: Mapping[ColumnType, Callable[[ColumnSpec], c.Column]] = {
     "key": lambda s: c.Key(s.entity or "", description=s.description),
@@ -29,9 +29,17 @@ def streams_of(found: MappingFile) -> tuple[Stream, ...]:
     return tuple(
         Stream(
             name,
-            {column: _MAKERS[spec.type](spec) for column, spec in stream.columns.items()},
+            _columns(name, stream),
             deletes="key_diff",
             description=stream.description or f"files {stream.files}",
         )
         for name, stream in found.streams.items()
     )
+
+
+def _columns(name: str, stream: StreamSpec) -> dict[str, c.Column]:
+    """The declared columns. A key of several columns is one of its own, an identifier that only this stream has."""
+    declared = {column: _MAKERS[spec.type](spec) for column, spec in stream.columns.items()}
+    if not stream.key:
+        return declared
+    return {KEY_COLUMN: c.Key(name, description=f"{' and '.join(stream.key)} together."), **declared}

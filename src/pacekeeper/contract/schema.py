@@ -97,8 +97,10 @@ def ddl(entity: type[Entity]) -> str:
     name = entity_name(entity)
     body = ",\n".join(f'    "{c.name}" {c.duckdb_type}{"" if c.nullable else " NOT NULL"}' for c in columns(entity))
     about = f"{description(entity)} Grain: {entity.grain}. Primary key: {', '.join(primary_key(entity))}."
-    comments = [f"COMMENT ON TABLE canonical.{name} IS {_text(about)};"]
-    comments += [f'COMMENT ON COLUMN canonical.{name}."{c.name}" IS {_text(c.description)};' for c in columns(entity)]
+    comments = [f"COMMENT ON TABLE canonical.{name} IS {sql_literal(about)};"]
+    comments += [
+        f'COMMENT ON COLUMN canonical.{name}."{c.name}" IS {sql_literal(c.description)};' for c in columns(entity)
+    ]
     return f"CREATE TABLE IF NOT EXISTS canonical.{name} (\n{body}\n);\n" + "\n".join(comments)
 
 
@@ -165,5 +167,6 @@ def _arrow_type(sql_type: sa.types.TypeEngine[object]) -> pa.DataType:
     raise TypeError(f"the contract has no Arrow type for {sql_type!r}")
 
 
-def _text(text: str) -> str:
+def sql_literal(text: str) -> str:
+    """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

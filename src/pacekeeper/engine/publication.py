@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from pacekeeper.contract.schema import sql_literal
 from pacekeeper.engine.faultpoint import faultpoint
 
 
@@ -35,10 +36,10 @@ def _copy(warehouse: Path, copy: Path, schemas: Collection[str] | None) -> None:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         try:
-            connection.execute(f"ATTACH {_text(str(warehouse))} AS warehouse (READ_ONLY)")
+            connection.execute(f"ATTACH {sql_literal(str(warehouse))} AS warehouse (READ_ONLY)")
         except duckdb.Error as exc:
             raise opening_error(warehouse, exc) from None
-        connection.execute(f"ATTACH {_text(str(copy))} AS published")
+        connection.execute(f"ATTACH {sql_literal(str(copy))} AS published")
         if schemas is None:
             connection.execute("COPY FROM DATABASE warehouse TO published")
         else:
@@ -58,14 +59,14 @@ def _copy_schema(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
         name = f'"{schema}"."{table}"'
         connection.execute(f"CREATE TABLE published.{name} AS FROM warehouse.{name}")
         if comment is not None:
-            connection.execute(f"COMMENT ON TABLE published.{name} IS {_text(comment)}")
+            connection.execute(f"COMMENT ON TABLE published.{name} IS {sql_literal(comment)}")
         comments = connection.execute(
             "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = 'warehouse'"
             " AND schema_name = ? AND table_name = ? AND comment IS NOT NULL",
             [schema, table],
         ).fetchall()
         for column, text in comments:
-            connection.execute(f'COMMENT ON COLUMN published.{name}."{column}" IS {_text(text)}')
+            connection.execute(f'COMMENT ON COLUMN published.{name}."{column}" IS {sql_literal(text)}')
     views = connection.execute(
         "SELECT sql FROM duckdb_views() WHERE database_name = 'warehouse' AND schema_name = ? AND NOT internal"
         " ORDER BY view_oid",
@@ -83,7 +84,3 @@ def _flush(file: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -30,7 +30,8 @@ class FolderReader:
 
     An NDJSON file whose name holds a resource type (`Patient.ndjson`, `Patient.000.ndjson`, `export_Patient.ndjson`)
     is handed over line by line unparsed; any other is parsed and its lines go where their `resourceType` says. A line
-    or file that is no JSON is handed over as it is, so that the boundary rejects it, with its line number.
+    or file that is no JSON is handed over as it is, so that the boundary rejects it, with its line number. Documents
+    of a mixed file or a Bundle are numbered among those of their type in that file.
     skipped: files and records nobody asked for, by reason (`not_fhir`, or `type <resource type>`).
     """
 
@@ -79,6 +80,7 @@ class FolderReader:
             self.skipped[f"type {last}"] += 1
             return
         with file.open("rb") as lines:
+            seen: Counter[str] = Counter()
             for documents, first_line in _blocks(lines):
                 batch = _Batch()
                 for number, line in enumerate(documents.to_pylist(), first_line):
@@ -91,7 +93,7 @@ class FolderReader:
                     else:
                         batch.extend([Entry(kind, text)])
                         last = kind
-                yield from self._pages(batch, file.name)
+                yield from self._pages(batch, file.name, seen)
 
     def _first_type(self, file: Path) -> str | None:
         """Resource type of the file's first FHIR line; null when it has none."""
@@ -121,7 +123,7 @@ class FolderReader:
             return
         batch = _Batch()
         batch.extend(entries_of(resource) if kind == "Bundle" else [Entry(kind, text)])
-        yield from self._pages(batch, file.name)
+        yield from self._pages(batch, file.name, Counter())
 
     def _broken(self, kind: str, text: str, origin: str, line: int) -> Iterator[Page]:
         """A document that is no JSON, for the boundary to reject; skipped where nobody asked for its type."""
@@ -132,12 +134,14 @@ class FolderReader:
         for stream in self._by_type.get(kind) or [s for s in self.streams if s.child_of is None][:1]:
             yield Page(stream.name, rows)
 
-    def _pages(self, batch: _Batch, origin: str) -> Iterator[Page]:
+    def _pages(self, batch: _Batch, origin: str, seen: Counter[str]) -> Iterator[Page]:
+        """Pages of a batch. seen: documents of the same file that came before, by type."""
         for kind, found in batch.documents.items():
             if kind not in self._by_type:
                 self.skipped[f"type {kind}"] += len(found)
                 continue
-            rows = JsonLines(pa.array(found, pa.string()), origin=origin)
+            rows = JsonLines(pa.array(found, pa.string()), origin=origin, first_line=seen[kind] + 1)
+            seen[kind] += len(found)
             for stream in self._by_type[kind]:
                 yield Page(stream.name, rows)
         for kind, ids in batch.deleted.items():

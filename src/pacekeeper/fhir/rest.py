@@ -37,9 +37,9 @@ class RestReader:
     def pages(self, stream: Stream, *, since: datetime | None, parameters: Mapping[str, str]) -> Iterator[Page]:
         """Pages of one stream's resources changed at or after `since`; of all of them where it is null.
 
-        The first page carries the server's own time as watermark: when the search began, so that what changes while
-        it is being read is read again next time. Raises DataError where the answer is no Bundle, FatalError where the
-        server reports an error in an OperationOutcome.
+        Resources are numbered through all pages. The first page carries the server's own time as watermark: when the
+        search began, so that what changes while it is being read is read again next time. Raises DataError where the
+        answer is no Bundle, FatalError where the server reports an error in an OperationOutcome.
         """
         kind = stream.resource_type or ""
         asked = dict(parameters)
@@ -48,6 +48,7 @@ class RestReader:
         asked = {name: value for name, value in asked.items() if self._can_search(kind, name)}
         if self.page_size is not None:
             asked["_count"] = str(self.page_size)
+        seen = 0
         for number, bundle in enumerate(self._bundles(kind, asked)):
             watermark = _server_time(bundle, self.http.last_date) if number == 0 else None
             documents = [
@@ -55,7 +56,9 @@ class RestReader:
                 for entry in entries_of(bundle, matches_only=True)
                 if entry.document is not None and entry.resource_type == kind
             ]
-            yield Page(stream.name, JsonLines(pa.array(documents, pa.string()), origin=kind), watermark=watermark)
+            rows = JsonLines(pa.array(documents, pa.string()), origin=kind, first_line=seen + 1)
+            yield Page(stream.name, rows, watermark=watermark)
+            seen += len(documents)
 
     def _bundles(self, kind: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         pages = self.http.pages(kind, asked, next_of=next_link)

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -22,7 +23,7 @@ import pyarrow as pa
 from pacekeeper.errors import DataError, PluginError
 from pacekeeper.landing.identity_sql import install_keyed_hash, messages
 from pacekeeper.landing.paths import sql_literal
-from pacekeeper.landing.stream_sql import StreamSql
+from pacekeeper.landing.stream_sql import DOCUMENTS, StreamSql
 from pacekeeper.stream import JsonLines, Page, Rows, Stream
 
 if TYPE_CHECKING:
@@ -38,7 +39,27 @@ _OTHER_NAMES = "(other names)"
 _FILE_NAME = re.compile(r"([A-Za-z_]+)(\.\d{1,6})?(\.[a-z]{2,6})?")
 
 PartKind = Literal["rows", "rejected", "deleted"]
-Sink = Callable[[PartKind, str, pa.Table], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows on their way out, still inside the engine; good only while the sink that receives them runs."""
+
+    _con: duckdb.DuckDBPyConnection
+    _query: str
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._con.execute(self._query).to_arrow_table().to_pylist()
+        return rows
+
+    def write(self, file: Path, *, columns: str = "*") -> None:
+        """Write a Parquet file. columns: SQL for the columns it gets."""
+        # Hashes do not compress, and nobody looks one up in a spool: a third of the time for a tenth more bytes.
+        how = "FORMAT parquet, COMPRESSION uncompressed, WRITE_BLOOM_FILTER false"
+        self._con.execute(f"COPY (SELECT {columns} FROM ({self._query})) TO {sql_literal(str(file))} ({how})")
+
+
+Sink = Callable[[PartKind, str, Part], None]
 
 
 @dataclass
@@ -59,7 +80,7 @@ class StreamCounts:
 
 
 class Boundary:
-    """Turns the pages of one source into spool parts; `sink` receives each part as an Arrow table.
+    """Turns the pages of one source into spool parts; `sink` receives each part.
 
     rows: the columns that land, content_hash, and the version_id that the row has if it is its record's first version;
     a key once. Parts come in the order of the read; the children of a part's records come right after it.
@@ -80,7 +101,13 @@ class Boundary:
         self._sink = sink
         self._flush_rows = flush_rows
         self._sql = {
-            stream.name: StreamSql(stream, [s for s in streams if s.child_of == stream.name], source, default_tz)
+            stream.name: StreamSql(
+                stream,
+                [s for s in streams if s.child_of == stream.name],
+                source,
+                default_tz,
+                is_fhir=_root(stream, streams).resource_type is not None,
+            )
             for stream in streams
         }
         self._pending: dict[str, list[pa.Table]] = {}
@@ -149,19 +176,14 @@ class Boundary:
     def _arrow_documents(self, rows: pa.Table) -> pa.ChunkedArray[Any]:
         self._con.register("_page", rows)
         try:
-            return self._con.execute("SELECT to_json(p)::VARCHAR AS doc FROM _page p").to_arrow_table()["doc"]
+            return self._con.execute("SELECT to_json(_page)::VARCHAR AS doc FROM _page").to_arrow_table()["doc"]
         finally:
             self._con.unregister("_page")
 
     def _flush(self, sql: StreamSql) -> None:
-        documents = pa.concat_tables(self._pending.pop(sql.stream.name))
-        self._con.register("_documents", documents)
+        self._con.register(DOCUMENTS, pa.concat_tables(self._pending.pop(sql.stream.name)))
         try:
-            self._process(
-                sql,
-                "(SELECT _seq, doc, _origin || ' line ' || _line AS _locator, "
-                "NULL::VARCHAR AS _parent_key, NULL::BIGINT AS _index FROM _documents)",
-            )
+            self._process(sql, DOCUMENTS)
         except duckdb.Error as error:
             # The engine's own text quotes values.
             raise DataError(
@@ -169,7 +191,7 @@ class Boundary:
                 f"({type(error).__name__}); check the declared paths"
             ) from None
         finally:
-            self._con.unregister("_documents")
+            self._con.unregister(DOCUMENTS)
 
     def _process(self, sql: StreamSql, documents: str) -> None:
         """Type, hash and hand over the rows of one stream; then explode its children from the rows that were kept."""
@@ -198,11 +220,7 @@ class Boundary:
                 counts.rejected_rows += rows
             else:
                 counts.kept += rows
-        declared = ", ".join(sql_literal(name) for name in sorted(sql.declared_fields())) or "''"
-        found = self._con.execute(
-            f"SELECT name, sum(records) FROM (SELECT unnest(_fields) AS name, count(*) AS records FROM {sql.typed} "
-            f"WHERE _scope IS NULL GROUP BY _fields) WHERE name NOT IN ({declared}) GROUP BY name ORDER BY 2 DESC, 1"
-        ).fetchall()
+        found = self._con.execute(sql.undeclared).fetchall()
         for name, records in found:
             is_name = _FIELD_NAME.fullmatch(name) and (
                 name in counts.undeclared or len(counts.undeclared) < _UNDECLARED_NAMES
@@ -222,29 +240,33 @@ class Boundary:
 
     def _hand_over(self, sql: StreamSql) -> None:
         name, counts = sql.stream.name, self.counts[sql.stream.name]
-        kept = self._con.execute(sql.kept).to_arrow_table()
-        if kept.num_rows:
-            self._sink("rows", name, kept)
-        rejected = self._con.execute(
-            "SELECT row_key, f.column_name, f.reason, _locator AS locator FROM "
-            f"(SELECT _seq, row_key, _locator, unnest(_faults) AS f FROM {sql.typed} WHERE _scope IS NULL) "
-            "ORDER BY _seq, row_key, f.column_name"
-        ).to_arrow_table()
-        if rejected.num_rows:
-            columns, reasons = rejected["column_name"].to_pylist(), rejected["reason"].to_pylist()
-            counts.rejected.update((str(column), str(reason)) for column, reason in zip(columns, reasons, strict=True))
-            self._sink("rejected", name, rejected)
+        if self._con.execute(f"SELECT 1 FROM ({sql.kept}) LIMIT 1").fetchone():
+            self._sink("rows", name, Part(self._con, sql.kept))
+        faults = self._con.execute(
+            f"SELECT column_name, reason, count(*) FROM ({sql.rejected}) GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        counts.rejected.update({(column, reason): rows for column, reason, rows in faults})
+        if faults:
+            self._sink("rejected", name, Part(self._con, sql.rejected))
 
     def _delete(self, stream: Stream, ids: Sequence[str]) -> None:
         key = stream.key or ""
         self._con.register("_ids", pa.table({"id": pa.array([str(i) for i in ids], pa.string())}))
         message = messages(key, stream.columns[key], "id", source=self._source)[key]
-        deleted = self._con.execute(
-            f"SELECT DISTINCT keyed_hash({message}) AS row_key FROM _ids ORDER BY 1"
-        ).to_arrow_table()
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _deleted AS SELECT DISTINCT keyed_hash({message}) AS row_key FROM _ids"
+        )
         self._con.unregister("_ids")
-        self.counts[stream.name].deleted += deleted.num_rows
-        self._sink("deleted", stream.name, deleted)
+        row = self._con.execute("SELECT count(*) FROM _deleted").fetchone()
+        self.counts[stream.name].deleted += int(row[0]) if row else 0
+        self._sink("deleted", stream.name, Part(self._con, "SELECT row_key FROM _deleted"))
+
+
+def _root(stream: Stream, streams: Sequence[Stream]) -> Stream:
+    """The top-level stream whose records a stream's rows come from."""
+    while stream.child_of is not None:
+        stream = next(s for s in streams if s.name == stream.child_of)
+    return stream
 
 
 def _documents_of(rows: Sequence[Mapping[str, Any]]) -> pa.Array[Any]:

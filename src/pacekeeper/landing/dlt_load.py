@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.errors import FatalError
 from pacekeeper.landing.versions import NewVersions
@@ -18,12 +19,14 @@ _ENVIRONMENT = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    # Several jobs at once fight over the one file: a third slower, and a third larger, than one after the other.
+    "LOAD__WORKERS": "1",
     "RESTORE_FROM_DESTINATION": "false",
 }
 
 
 def load_versions(
-    found: Mapping[str, NewVersions], *, source: str, database: Path, dataset: str, work_dir: Path
+    found: Mapping[str, NewVersions], connection: Connection, *, source: str, dataset: str, work_dir: Path
 ) -> None:
     """Load each stream's files into its table of the dataset; tables and columns that are missing are made.
 
@@ -39,7 +42,7 @@ def load_versions(
         pipeline = dlt.pipeline(
             f"pacekeeper_{source}",
             pipelines_dir=str(work_dir),
-            destination=dlt.destinations.duckdb(str(database)),
+            destination=dlt.destinations.duckdb(connection.raw),
             dataset_name=dataset,
         )
         try:

@@ -19,17 +19,20 @@ def install_keyed_hash(con: duckdb.DuckDBPyConnection, key: HashKey) -> None:
     The session holds the secret from then on.
     """
     block = key.secret.ljust(_BLOCK_BYTES, b"\0")
-    con.execute("SET VARIABLE inner_pad = ?", [bytes(b ^ 0x36 for b in block)])
-    con.execute("SET VARIABLE outer_pad = ?", [bytes(b ^ 0x5C for b in block)])
+    for name, mask in (("inner_pad", 0x36), ("outer_pad", 0x5C)):
+        # As text, because binding a parameter makes the engine import half of the data libraries first.
+        con.execute(f"SET VARIABLE {name} = unhex('{bytes(b ^ mask for b in block).hex()}')")
     con.execute(
         "CREATE TEMP MACRO keyed_hash(m) AS left(sha256(getvariable('outer_pad') || "
         "unhex(sha256(getvariable('inner_pad') || encode(m)))), 32)"
     )
 
 
-def messages(name: str, column: c.Column, text: str, *, source: str) -> dict[str, str]:
+def messages(name: str, column: c.Column, text: str, *, source: str, is_fhir: bool = False) -> dict[str, str]:
     """SQL of the messages to hash, by name of the resulting column; empty for a column that is not hashed.
 
+    is_fhir: references follow FHIR's rules. Elsewhere an id such as `EMP/123` is an id, as it is for its key; only a
+    reference that asks for a resource type or an identifier system is FHIR's there too.
     Null where the text names nothing that the column may hold.
     """
     of_source = sql_literal(source)
@@ -41,7 +44,8 @@ def messages(name: str, column: c.Column, text: str, *, source: str) -> dict[str
             if column.by_type is not None:
                 cases = " ".join(_when(kind, named) for kind, named in sorted(column.by_type.items()))
                 entity = f"CASE {_reference_type(text)} {cases} WHEN '' THEN {entity} END"
-            found = {name: _message(of_source, entity, _reference_id(text))}
+            follows_fhir = is_fhir or column.by_type is not None or column.match is not None
+            found = {name: _message(of_source, entity, _reference_id(text) if follows_fhir else _bare(text))}
             if column.match is not None:
                 cases = " ".join(_when(system, domain) for system, domain in sorted(column.match.items()))
                 domain = f"CASE {_conditional_part(text, 1)} {cases} END"

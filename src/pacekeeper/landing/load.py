@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
-from pacekeeper.errors import ConfigError, FatalError
+from pacekeeper.errors import ConfigError, DataError, FatalError
 from pacekeeper.landing.dlt_load import load_versions
 from pacekeeper.landing.paths import sql_literal, sql_name
 from pacekeeper.landing.spool import Manifest, StreamManifest, parts
@@ -35,12 +35,15 @@ def load_source(
     run_id: str,
     as_of: datetime,
     work_dir: Path,
+    rejected_limit: float = 1.0,
 ) -> list[StreamRun]:
     """Land one source's complete read, move its stream state, return its landing ledger.
 
     Safe to repeat after a kill at any moment: only what the raw tables lack is written, and the stream state moves
     last. Raises FatalError when the load fails or a declared column changed its type, ConfigError when the keys were
-    made under another secret than those that have landed; the warehouse is then as it was.
+    made under another secret than those that have landed; the warehouse is then as it was. Raises DataError, with
+    everything landed, where a stream lost more than `rejected_limit` of its rows in scope (0 to 1): that stream then
+    does not count as read completely, and is read from the same point again.
     """
     source = manifest.source
     work_dir = work_dir / source
@@ -50,9 +53,8 @@ def load_source(
         faultpoint("load.found")
         new = {name: versions for name, versions in found.items() if versions.files}
         if new:
-            load_versions(
-                new, source=source, database=warehouse.path, dataset=schema_of(source), work_dir=work_dir / "dlt"
-            )
+            with warehouse.connect() as connection:
+                load_versions(new, connection, source=source, dataset=schema_of(source), work_dir=work_dir / "dlt")
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     faultpoint("load.committed")
@@ -64,8 +66,31 @@ def load_source(
             _quarantine(connection, source, stream, folder, manifest.streams[stream.name], run_id=run_id)
     ledger = [_ledger_row(run_id, source, stream.name, manifest, found[stream.name]) for stream in streams]
     reasons = [row for name in found for row in _reasons(run_id, source, name, manifest.streams[name])]
-    ops.add([*ledger, *reasons, *_states(ops, manifest, streams, found, as_of=as_of)])
+    lossy = _lossy_streams(streams, ledger, rejected_limit)
+    states = [s for s in _states(ops, manifest, streams, found, as_of=as_of) if s.stream not in lossy]
+    declared = {stream.name for stream in streams}
+    ops.remove(state for state in ops.rows(StreamState, source=source) if state.stream not in declared)
+    ops.add([*ledger, *reasons, *states])
+    if lossy:
+        raise DataError(
+            f"source {source}: more than {rejected_limit:.0%} of the rows of {', '.join(sorted(lossy))} were rejected; "
+            "what depends on them is unknown. See `pacekeeper quarantine list`, then correct the source, its "
+            f"default_tz or quarantine_limit in [sources.{source}]"
+        )
     return ledger
+
+
+def _lossy_streams(streams: Sequence[Stream], ledger: Sequence[StreamRun], limit: float) -> set[str]:
+    """Streams of which, or of whose parent or children, more than `limit` of the rows in scope were rejected."""
+    parents = {stream.name: stream.child_of for stream in streams}
+
+    def root(name: str) -> str:
+        while (parent := parents[name]) is not None:
+            name = parent
+        return name
+
+    over = {root(row.stream) for row in ledger if row.rejected > limit * (row.read - row.out_of_scope)}
+    return {name for name in parents if root(name) in over}
 
 
 def _find(

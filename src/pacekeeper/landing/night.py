@@ -77,6 +77,7 @@ def _land(
             run_id=run_id,
             as_of=as_of,
             work_dir=home.work_dir / run_id,
+            rejected_limit=home.sources[source].quarantine_limit,
         )
     except PacekeeperError as error:
         return _failed(home, run_id, source, type(error).__name__, str(error), extraction.seconds)

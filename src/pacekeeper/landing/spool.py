@@ -18,14 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pacekeeper.landing.boundary import PartKind, StreamCounts
+from pacekeeper.landing.boundary import Part, PartKind, StreamCounts
+from pacekeeper.landing.paths import sql_literal
 from pacekeeper.stream import Stream
-
-#: Rows the engine reads on one thread at a time.
-_ROW_GROUP = 122_880
 
 
 @dataclass
@@ -63,33 +58,20 @@ class SpoolWriter:
 
     def __init__(self, folder: Path, streams: Sequence[Stream], *, batch_id: str, as_of: datetime) -> None:
         self.folder = folder
-        self._batch_id = batch_id
-        self._as_of = as_of
+        self._first_version = (
+            "*, NULL::VARCHAR AS predecessor_id, 1::BIGINT AS version_no, false AS is_deleted, "
+            f"TIMESTAMPTZ {sql_literal(as_of.isoformat())} AS observed_at, {sql_literal(batch_id)} AS batch_id"
+        )
         self._parents = {stream.name: stream.child_of for stream in streams}
         self._parts: Counter[tuple[str, str]] = Counter()
 
-    def __call__(self, kind: PartKind, stream: str, table: pa.Table) -> None:
-        if kind == "rows":
-            table = self._first_versions(table)
+    def __call__(self, kind: PartKind, stream: str, part: Part) -> None:
         if kind != "rows" or self._parents[stream] is None:
             self._parts[stream, kind] += 1
         number = self._parts[self._root(stream) if kind == "rows" else stream, kind]
         folder = self.folder / stream
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{kind}-{number:06d}.parquet"
-        pq.write_table(table, file, compression="lz4", row_group_size=_ROW_GROUP)
-
-    def _first_versions(self, table: pa.Table) -> pa.Table:
-        constants: dict[str, Any] = {  # scalars of five types
-            "predecessor_id": pa.scalar(None, pa.string()),
-            "version_no": pa.scalar(1, pa.int64()),
-            "is_deleted": pa.scalar(value=False),
-            "observed_at": pa.scalar(self._as_of, pa.timestamp("us", "UTC")),
-            "batch_id": pa.scalar(self._batch_id, pa.string()),
-        }
-        for name, value in constants.items():
-            table = table.append_column(name, pa.repeat(value, table.num_rows))
-        return table
+        part.write(folder / f"{kind}-{number:06d}.parquet", columns=self._first_version if kind == "rows" else "*")
 
     def _root(self, stream: str) -> str:
         while (parent := self._parents[stream]) is not None:

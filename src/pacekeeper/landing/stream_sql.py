@@ -19,6 +19,8 @@ from pacekeeper.stream import Stream
 
 #: Columns landing adds before a row has versions.
 IDENTITY = ("row_key", "parent_key")
+#: The records of a part: _seq, their position in the read; doc, the JSON text; _origin and _line, where they were.
+DOCUMENTS = "_documents"
 PARSED = "_parsed"
 
 
@@ -41,12 +43,16 @@ def version_id(predecessor: str, content_hash: str) -> str:
 
 @dataclass(frozen=True)
 class StreamSql:
-    """What is declared about one stream, as SQL. children: the streams exploded from its records."""
+    """What is declared about one stream, as SQL. children: the streams exploded from its records.
+
+    is_fhir: its records are FHIR resources, or elements of them.
+    """
 
     stream: Stream
     children: Sequence[Stream]
     source: str
     default_tz: str | None
+    is_fhir: bool = False
 
     @property
     def typed(self) -> str:
@@ -65,6 +71,18 @@ class StreamSql:
             f"SELECT {self.landed}, {self._content_hash()} AS content_hash, "
             f"{version_id('NULL', 'content_hash')} AS version_id "
             f"FROM {self.typed} WHERE _scope IS NULL AND _faults IS NULL"
+        )
+
+    @property
+    def rejected(self) -> str:
+        """SQL of what is wrong with the rows that do not land: no values, one row per fault, in the order read."""
+        is_record = self.stream.child_of is None
+        locator = "d._origin || ' line ' || d._line" if is_record else "NULL::VARCHAR"
+        return (
+            f"SELECT row_key, f.column_name, f.reason, {locator} AS locator FROM "
+            f"(SELECT _seq, row_key, unnest(_faults) AS f FROM {self.typed} WHERE _scope IS NULL) r "
+            f"{f'JOIN {DOCUMENTS} d ON d._seq = r._seq ' if is_record else ''}"
+            "ORDER BY r._seq, row_key, f.column_name"
         )
 
     @property
@@ -88,7 +106,18 @@ class StreamSql:
             cells.append(f"'{name}=' || {value}::VARCHAR")
         return f"md5(concat_ws(chr(31), {', '.join(cells)}))" if cells else "md5('')"
 
-    def declared_fields(self) -> set[str]:
+    @property
+    def undeclared(self) -> str:
+        """SQL for the names of fields that nothing declared reads, and in how many records in scope each is."""
+        declared = ", ".join(sql_literal(name) for name in sorted(self._declared_fields())) or "''"
+        return (
+            "SELECT name, sum(records) FROM "
+            "(SELECT unnest(string_split(_fields, chr(31))) AS name, count(*) AS records "
+            f"FROM {PARSED} WHERE _scope IS NULL AND _fields <> '' GROUP BY _fields) "
+            f"WHERE name NOT IN ({declared}) GROUP BY name ORDER BY 2 DESC, 1"
+        )
+
+    def _declared_fields(self) -> set[str]:
         """Top-level fields of a record that something declared reads."""
         stream = self.stream
         found = {first_field(path) for path in self._paths().values() if path != "$"}
@@ -96,11 +125,12 @@ class StreamSql:
         found |= {first_field(stream.keep.path)} if stream.keep is not None else set()
         return found | ({"resourceType"} if stream.resource_type is not None else set())
 
-    def parse(self, documents: str) -> str:
+    def parse(self, documents: str = DOCUMENTS) -> str:
         """Fill `_parsed`: every declared text, trimmed, null when empty, one row per document.
 
-        documents: a relation of _seq, doc, _locator, _parent_key, _index (both null for records).
-        _broken: why a document is no record. _scope: why it is out of scope. _fields: its top-level field names.
+        documents: `DOCUMENTS`, or what `explode` returns.
+        _broken: why a document is no record. _scope: why it is out of scope. _fields: its top-level field names,
+        joined, because a list of them costs as much as everything else.
         _c_<child>: elements for the child streams. _t_<column>: texts; columns with the same path share one.
         """
         shape = Shape(record="v", document="doc")
@@ -116,15 +146,17 @@ class StreamSql:
         )
         broken = (
             "CASE WHEN _fields IS NULL THEN 'malformed_json' "
-            "WHEN len(_fields) = 0 AND TRY(json_type(doc)) <> 'OBJECT' THEN 'not_an_object' END"
+            "WHEN _fields = '' AND TRY(json_type(doc)) <> 'OBJECT' THEN 'not_an_object' END"
             if self.stream.child_of is None
             else "NULL::VARCHAR"
         )
+        place = "" if self.stream.child_of is None else ", _parent_key, _index"
         record = f"TRY(from_json(doc, {sql_literal(shape.structure)}))" if shape.structure else "NULL"
         return (
             f"CREATE OR REPLACE TEMP TABLE {PARSED} AS "
-            f"WITH _d AS (SELECT *, {record} AS v, TRY(json_keys(doc)) AS _fields FROM {documents}) "
-            f"SELECT _seq, _locator, _parent_key, _index, {broken} AS _broken, "
+            f"WITH _d AS (SELECT *, {record} AS v, "
+            f"array_to_string(TRY(json_keys(doc)), chr(31)) AS _fields FROM {documents}) "
+            f"SELECT _seq{place}, {broken} AS _broken, "
             f"CASE WHEN _broken IS NULL THEN {scope} END AS _scope, _fields{elements}{texts} FROM _d"
         )
 
@@ -142,7 +174,7 @@ class StreamSql:
             )
 
     def type_rows(self) -> str:
-        """Fill `typed`: the columns that land, with _seq, _locator, _scope, _fields, _c_<child>, and _faults.
+        """Fill `typed`: the columns that land, with _seq, _scope, _c_<child>, and _faults.
 
         _faults: null, or a list of (column_name, reason); a document that is no record has one without column.
         """
@@ -163,10 +195,10 @@ class StreamSql:
                 values.append(f"{value} AS {sql_name(name)}")
         is_child = stream.child_of is not None
         row_key = "p._parent_key || '#' || p._index" if is_child else sql_name(stream.key or "")
-        carried = ["_seq", "_locator", "_scope", "_broken", "_fields", *(_elements(child) for child in self.children)]
+        carried = ["_seq", "_scope", "_broken", *(_elements(child) for child in self.children)]
         carried += sorted({self._text_of(name) for name in stream.columns})
         joins = " ".join(f"LEFT JOIN {_hash_table(text)} ON {_hash_table(text)}.t = p.{text}" for text in hashed)
-        kept = ", ".join(["_locator", "_scope", "_fields", *(_elements(child) for child in self.children)])
+        kept = ", ".join(["_scope", *(_elements(child) for child in self.children)])
         read = ", ".join([*(f"p.{name}" for name in carried), *values, f"{row_key} AS row_key"])
         read += ", p._parent_key AS parent_key" if is_child else ""
         return (
@@ -179,7 +211,7 @@ class StreamSql:
         """The elements of a child stream, from the rows that are kept, as a relation that `parse` reads."""
         found = _elements(child)
         return (
-            f"(SELECT _seq, row_key AS _parent_key, unnest({found}) AS doc, NULL::VARCHAR AS _locator, "
+            f"(SELECT _seq, row_key AS _parent_key, unnest({found}) AS doc, "
             f"unnest(range(1, len({found}) + 1)) AS _index FROM {self.typed} WHERE _scope IS NULL AND _faults IS NULL)"
         )
 
@@ -222,7 +254,7 @@ class StreamSql:
         return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
 
     def _messages(self, name: str, text: str) -> dict[str, str]:
-        return messages(name, self.stream.columns[name], text, source=self.source)
+        return messages(name, self.stream.columns[name], text, source=self.source, is_fhir=self.is_fhir)
 
     def _hashed_texts(self) -> dict[str, list[str]]:
         """Names of the columns that hold a hashed reference, by the text they read."""

@@ -92,15 +92,13 @@ class VersionFinder:
         duplicate = self._load_batch(stream)
         read = self._con.count(f"SELECT count(*) FROM {_table('batch', stream)}")
         self._load_current(stream, manifest)
-        if is_first:
+        if is_first and not duplicate:
             inserted, updated, tombstones = read, 0, 0
             self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {_table('gone', stream)} (row_key VARCHAR)")
+            files = [Path(file) for file in parts(self._folder, stream.name, "rows")]
         else:
             inserted, updated = self._find_changed(stream)
             tombstones = self._find_gone(stream, manifest)
-        if is_first and not duplicate:
-            files = [Path(file) for file in parts(self._folder, stream.name, "rows")]
-        else:
             files = [self._write(stream)] if inserted + updated + tombstones else []
         return NewVersions(
             files=files,
@@ -176,7 +174,8 @@ class VersionFinder:
         if stream.child_of is not None:
             touched = (
                 f"parent_key IN (SELECT row_key FROM {_parent('batch', stream)} "
-                f"UNION ALL SELECT row_key FROM {_parent('gone', stream)})"
+                f"UNION ALL SELECT row_key FROM {_parent('gone', stream)} "
+                f"UNION ALL SELECT row_key FROM {_parent('current', stream)} WHERE is_deleted)"
             )
         elif not manifest.was_full:
             touched = (
@@ -196,6 +195,9 @@ class VersionFinder:
         if stream.child_of is not None:
             found += (
                 f" OR parent_key IN (SELECT row_key FROM {_parent('gone', stream)}) "
+                # A run killed between the two tables has buried the parent already.
+                f"OR parent_key IN (SELECT row_key FROM {_parent('current', stream)} WHERE is_deleted "
+                f"AND row_key NOT IN (SELECT row_key FROM {_parent('batch', stream)})) "
                 f"OR (parent_key IN (SELECT row_key FROM {_parent('batch', stream)}) AND {spared})"
             )
         elif stream.deletes == "key_diff" and self._is_whole(stream, manifest):
@@ -242,7 +244,7 @@ class VersionFinder:
         listed = ", ".join(f"{values.get(name, sql_name(name))} AS {sql_name(name)}" for name in all_columns(stream))
         self._raw.execute(
             f"COPY (SELECT {listed} FROM ({' UNION ALL '.join(selects)})) TO {sql_literal(str(file))} "
-            "(FORMAT parquet, COMPRESSION lz4)"
+            "(FORMAT parquet, COMPRESSION uncompressed, WRITE_BLOOM_FILTER false)"
         )
         return file
 

@@ -1,12 +1,14 @@
 """Which clinician records are one person: records that share an identifier, in one source or across several.
 
-A shared NPI always joins. A shared e-mail address joins unless that would put two different NPIs, or two records of
+A shared NPI joins, unless more than two records of one source hold it: it is an organisation's then, and tells nobody
+apart. A shared e-mail address joins unless that would put two different NPIs, or two records of
 one source that nothing else joins, into one person: such an address is a team's, not a person's.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +20,10 @@ from pacekeeper.contract.schema import columns
 from pacekeeper.contract.vocabulary import MatchDomain, MatchedOn
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.mapping.derived import write_derived
+
+_log = logging.getLogger(__name__)
+#: Clinician records of one source that one person may have: a record that was made twice, or a second role.
+MOST_RECORDS_OF_A_PERSON = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ def match_clinicians(connection: Connection) -> int:
     keys = connection.raw.execute(
         f"SELECT DISTINCT clinician_key FROM ({' UNION ALL '.join(selects)}) WHERE clinician_key IS NOT NULL ORDER BY 1"
     ).fetchall()
+    for source, records in sorted(_organisations(identifiers).values()):
+        _log.warning(
+            "an NPI joins nobody: too many clinician records of one source hold it for one person's",
+            extra={"of_source": source, "clinician_records": records},
+        )
     matches = match_records((key for (key,) in keys), identifiers)
     return write_derived(
         connection,
@@ -74,12 +85,15 @@ def match_records(clinician_keys: Iterable[str], identifiers: Iterable[Identifie
     """Person by clinician key; the person's key is the smallest of its records' keys. Independent of input order."""
     people = _People()
     known = sorted(set(identifiers), key=lambda i: (i.domain, i.match_key, i.clinician_key, i.source))
+    organisations = _organisations(known)
     holders: Mapping[tuple[str, str], list[Identifier]] = defaultdict(list)
     for identifier in known:
-        holders[identifier.domain, identifier.match_key].append(identifier)
-        if identifier.domain == MatchDomain.NPI:
-            people.npis[identifier.clinician_key].add(identifier.match_key)
         people.sources[identifier.clinician_key].add(identifier.source)
+        if identifier.domain == MatchDomain.NPI:
+            if identifier.match_key in organisations:
+                continue
+            people.npis[identifier.clinician_key].add(identifier.match_key)
+        holders[identifier.domain, identifier.match_key].append(identifier)
     matched_on: dict[str, MatchedOn] = {}
     for domain, name in ((MatchDomain.NPI, MatchedOn.NPI), (MatchDomain.EMAIL, MatchedOn.EMAIL)):
         for (held_domain, _), group in holders.items():
@@ -92,6 +106,16 @@ def match_records(clinician_keys: Iterable[str], identifiers: Iterable[Identifie
                     matched_on.setdefault(record, name)
     every = sorted({*clinician_keys, *(i.clinician_key for i in known)})
     return {key: Match(people.person(key), matched_on.get(key, MatchedOn.NONE)) for key in every}
+
+
+def _organisations(identifiers: Iterable[Identifier]) -> dict[str, tuple[str, int]]:
+    """NPIs that are no person's, with the source in which most records hold them, and how many do there."""
+    held = Counter((i.match_key, i.source) for i in set(identifiers) if i.domain == MatchDomain.NPI)
+    found: dict[str, tuple[str, int]] = {}
+    for (match_key, source), records in sorted(held.items(), key=lambda item: (item[1], item[0])):
+        if records > MOST_RECORDS_OF_A_PERSON:
+            found[match_key] = (source, records)
+    return found
 
 
 @dataclass

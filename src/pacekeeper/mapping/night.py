@@ -16,18 +16,22 @@ from pacekeeper.mapping.practice import write_practice
 from pacekeeper.mapping.result import MappingResult
 from pacekeeper.mapping.run import map_source, remove_unconfigured
 from pacekeeper.ops import EntityState, MappingReason, MappingRun, StreamState, UnmappedValue
+from pacekeeper.privacy import describe, plugin_border
 
 
 def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[MappingResult]:
     """Bring all canonical tables up to date; one result per source and entity, also on record.
 
-    A source whose connector cannot be made keeps its last good slices, and the others go on.
+    A source whose connector cannot be made, or whose mapping fails in any other way, keeps its last good slices, and
+    the others go on. So does one that is switched off; one that is no longer in the settings loses them.
     """
+    configured = home.settings.sources
     results: list[MappingResult] = []
     with home.warehouse.connect() as connection:
         connection.create_schemas()
         write_practice(connection, home.settings.practice)
-        remove_unconfigured(connection, configured=home.sources)
+        remove_unconfigured(connection, configured=configured)
+        home.ops.remove(state for state in home.ops.rows(EntityState) if state.source not in configured)
         for source in home.sources:
             results += _map_one(home, connection, source, run_id=run_id, as_of=as_of)
         match_clinicians(connection)
@@ -40,9 +44,10 @@ def _map_one(
     home: PracticeHome, connection: Connection, source: str, *, run_id: str, as_of: datetime
 ) -> list[MappingResult]:
     settings = home.sources[source]
+    results: list[MappingResult] = []
     try:
         connector = home.connector(source)
-        results = map_source(
+        results += map_source(
             connection,
             source=source,
             connector=connector,
@@ -52,10 +57,16 @@ def _map_one(
             value_maps=settings.value_maps,
             quarantine_limit=settings.quarantine_limit,
         )
+        _move_completeness(home, source, connector, results)
     except PacekeeperError as error:
-        return [MappingResult(entity="(all)", source=source, state="failed", message=str(error))]
-    _move_completeness(home, source, connector, results)
+        results.append(_failed(source, str(error)))
+    except Exception as error:  # noqa: BLE001  one source's fault stops no other; the text may hold data
+        results.append(_failed(source, f"mapping source {source} failed: {describe(error)}"))
     return results
+
+
+def _failed(source: str, message: str) -> MappingResult:
+    return MappingResult(entity="(all)", source=source, state="failed", message=message)
 
 
 def _move_completeness(
@@ -65,10 +76,12 @@ def _move_completeness(
     results: Sequence[MappingResult],
 ) -> None:
     """An entity is complete as far as the streams it is mapped from, once its slice has been swapped in."""
-    roots = {stream.name: stream.child_of for stream in connector.streams}
+    with plugin_border(source, connector.name):
+        roots = {stream.name: stream.child_of for stream in connector.streams}
+        mappings = list(connector.entity_mappings())
     complete = {state.stream: state.complete_through for state in home.ops.rows(StreamState, source=source)}
     streams_of: dict[str, set[str]] = {}
-    for mapping in connector.entity_mappings():
+    for mapping in mappings:
         name = mapping.of.removesuffix("@versions")
         while (parent := roots.get(name)) is not None:
             name = parent

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.reason import sentence
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import ConfigError
+from pacekeeper.landing.paths import sql_literal
 from pacekeeper.landing.typing_sql import REASONS
 
 _RAW = "raw_"
+#: End of the names of schemas dlt loads by way of.
+_STAGING = "_staging"
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,14 @@ def show_quarantine(
     ]
 
 
+def drop_raw_quarantine(connection: Connection, *, kept: Collection[str]) -> None:
+    """Drop the quarantine tables of raw streams of every source that is not among `kept`."""
+    known = {*kept, *_landed_sources(connection)}
+    for table in _tables(connection):
+        if table.startswith(_RAW) and _source_of(table, known) not in kept:
+            connection.raw.execute(f'DROP TABLE quarantine."{table}"')
+
+
 def reason_sentence(table: str, reason: str) -> str:
     """What a reason code means: the boundary's words for raw tables, the contract's for canonical ones."""
     if table.startswith(_RAW) and reason in REASONS:
@@ -93,9 +105,17 @@ def _source_column(connection: Connection, table: str) -> str:
     """SQL for the source: its column, or for a raw table the source whose schema the name begins with."""
     if not table.startswith(_RAW):
         return "source"
+    return sql_literal(_source_of(table, _landed_sources(connection)) or table.removeprefix(_RAW))
+
+
+def _landed_sources(connection: Connection) -> set[str]:
     schemas = connection.raw.execute(
         "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
     ).fetchall()
-    candidates = [str(name) for (name,) in schemas if table.startswith(f"{name}_") and name.startswith(_RAW)]
-    schema = max(candidates, key=len, default=table)
-    return "'" + schema.removeprefix(_RAW) + "'"
+    names = {str(name) for (name,) in schemas}
+    return {name.removeprefix(_RAW) for name in names if name.startswith(_RAW) and not name.endswith(_STAGING)}
+
+
+def _source_of(table: str, sources: Collection[str]) -> str | None:
+    """The source of `raw_<source>_<stream>`: the longest name that fits, null where none does."""
+    return max((s for s in sources if table.startswith(f"{_RAW}{s}_")), key=len, default=None)

@@ -7,25 +7,12 @@ from datetime import datetime
 
 import ibis
 
-from pacekeeper.columns import SQL_TYPES, Ref
 from pacekeeper.connector import SourceContext
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import ConfigError
 from pacekeeper.expr import RawTables, Table
+from pacekeeper.landing.versions import all_columns, schema_of
 from pacekeeper.stream import Stream
-
-#: Type of the columns landing adds.
-_LANDING_TYPES: Mapping[str, str] = {
-    "row_key": "VARCHAR",
-    "parent_key": "VARCHAR",
-    "version_id": "VARCHAR",
-    "predecessor_id": "VARCHAR",
-    "version_no": "BIGINT",
-    "content_hash": "VARCHAR",
-    "is_deleted": "BOOLEAN",
-    "observed_at": "TIMESTAMPTZ",
-    "batch_id": "VARCHAR",
-}
 
 
 def raw_tables(
@@ -64,13 +51,13 @@ def merged_value_maps(
 
 
 def _versions(connection: Connection, source: str, stream: Stream) -> Table:
-    return _declared(connection, f"raw_{source}", stream.name, _types(stream))
+    return _declared(connection, schema_of(source), stream.name, all_columns(stream))
 
 
 def _current(connection: Connection, source: str, stream: Stream, versions: Mapping[str, Table]) -> Table:
-    schema, view = f"raw_{source}", f"{stream.name}__current"
+    schema, view = schema_of(source), f"{stream.name}__current"
     if connection.has_table(schema, view) or not connection.has_table(schema, stream.name):
-        return _declared(connection, schema, view, _types(stream))
+        return _declared(connection, schema, view, all_columns(stream))
     # Landing died between its first load and making the view.
     newest = ibis.row_number().over(group_by="row_key", order_by=ibis.desc("version_no"))
     table = versions[stream.name]
@@ -87,12 +74,3 @@ def _declared(connection: Connection, schema: str, name: str, types: Mapping[str
         "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in types.items())
     ).schema()
     return table.select(**{column: table[column] if column in found else ibis.null(absent[column]) for column in types})
-
-
-def _types(stream: Stream) -> dict[str, str]:
-    found = {name: str(SQL_TYPES[type(column)]) for name, column in stream.columns.items()}
-    for name, column in stream.columns.items():
-        if isinstance(column, Ref) and column.match is not None:
-            found[f"{name}_match"] = "VARCHAR"
-    landing = {name: kind for name, kind in _LANDING_TYPES.items() if name != "parent_key" or stream.child_of}
-    return {**found, **landing}

@@ -16,7 +16,8 @@ class MappingResult:
 
     in_scope: rows of the streams the mappings are `of` = mapped + quarantined_rows + sum(out_of_scope).
     quarantined: faults by reason; one row may have several. out_of_scope: rows by reason.
-    unmapped: (column, source code, rows) for mapped enumerations that came out as `unknown`.
+    unmapped: (column, source code, rows) for mapped enumerations that came out as `unknown`; by column the 50 most
+    frequent codes, and the rows of the rest under `(other codes)`.
     message: why it failed or was not swapped, without data; null when swapped.
     """
 

@@ -17,6 +17,7 @@ from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.errors import DataError, PacekeeperError, PluginError
 from pacekeeper.expr import RawTables
 from pacekeeper.mapping.practice import practice_key
+from pacekeeper.mapping.quarantine import drop_raw_quarantine
 from pacekeeper.mapping.raw_tables import merged_value_maps, raw_tables
 from pacekeeper.mapping.result import MappingResult, MappingState
 from pacekeeper.mapping.stage import Slice, drop_stage_tables, stage_slice
@@ -25,6 +26,9 @@ from pacekeeper.privacy import plugin_border
 from pacekeeper.settings import PracticeSettings
 
 DEFAULT_QUARANTINE_LIMIT = 0.05
+#: Unmapped codes listed by column, the most frequent; a column that has more of them holds something else than codes.
+MOST_CODES = 50
+OTHER_CODES = "(other codes)"
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,15 @@ def map_source(
 
 
 def remove_unconfigured(connection: Connection, *, configured: Collection[str]) -> None:
-    """Remove the slices and quarantined rows of sources that are no longer configured."""
+    """Remove slices and quarantine of sources that are not in the settings; their raw schemas stay until dropped.
+
+    configured: every source in the settings. One that is switched off keeps all it has.
+    """
     kept = [*configured, DERIVED, SETTINGS]
     for entity in ENTITIES:
         for schema in ("canonical", "quarantine"):
             connection.raw.execute(f"DELETE FROM {schema}.{entity} WHERE NOT list_contains(?, source)", [kept])
+    drop_raw_quarantine(connection, kept=configured)
 
 
 def _by_entity(connector: Connector[Any]) -> dict[str, list[EntityMapping]]:
@@ -177,7 +185,9 @@ def _unmapped(connection: Connection, staged: Slice) -> tuple[tuple[str, str, in
             f'SELECT "{name}_source_code", count(*) FROM {_good_rows(staged)} WHERE "{name}" = \'unknown\''
             f' AND "{name}_source_code" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1'
         ).fetchall()
-        found += [(name, str(code), int(count)) for code, count in rows]
+        found += [(name, str(code), int(count)) for code, count in rows[:MOST_CODES]]
+        if others := sum(int(count) for _, count in rows[MOST_CODES:]):
+            found.append((name, OTHER_CODES, others))
     return tuple(found)
 
 

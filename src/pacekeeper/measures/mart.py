@@ -82,9 +82,6 @@ class Mart:
         """The mart's rows with exactly its columns, in order, in their declared types."""
         return conformed(self.build(tables, policy, as_of), self.columns)
 
-    def column(self, name: str) -> MartColumn:
-        return {column.name: column for column in self.columns}[name]
-
 
 def conformed(table: Table, columns: tuple[MartColumn, ...]) -> Table:
     """The named columns in order; numbers and counts are cast to their declared width, nothing else is cast."""

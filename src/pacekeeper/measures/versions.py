@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,7 @@ _SUBSTANCE = ("state", "reason", "value", "threshold_warn", "threshold_breach", 
 _VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
 
 
-@dataclass(frozen=True)
-class MergeReport:
-    """Verdicts by what the merge did: first versions, changed ones, withdrawn ones, and those left alone."""
-
-    added: int
-    changed: int
-    retracted: int
-    unchanged: int
-
-
-def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: datetime) -> MergeReport:
+def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: datetime) -> None:
     """Add a version for every verdict that is new, differs or vanished, and move `is_current` to it.
 
     A verdict vanishes when no candidate has its key although its period had ended by `as_of`; judging by an earlier
@@ -41,7 +30,7 @@ def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: dateti
     con.raw_sql(f"INSERT INTO _candidate {sql_of(con, conformed(candidates, carried))}")
     con.raw_sql("BEGIN")
     try:
-        report = _merge(con, mart, [column.name for column in carried], as_of)
+        _merge(con, mart, [column.name for column in carried], as_of)
         con.raw_sql("COMMIT")
     except BaseException:
         con.raw_sql("ROLLBACK")
@@ -49,10 +38,9 @@ def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: dateti
     finally:
         con.raw_sql("DROP TABLE IF EXISTS _candidate")
         con.raw_sql("DROP TABLE IF EXISTS _next_version")
-    return report
 
 
-def _merge(con: Backend, mart: Mart, carried: list[str], as_of: datetime) -> MergeReport:
+def _merge(con: Backend, mart: Mart, carried: list[str], as_of: datetime) -> None:
     table = f"marts.{mart.name}"
     same_key = " AND ".join(f"new.{name} = old.{name}" for name in _KEY)
     differs = " OR ".join(f"new.{name} IS DISTINCT FROM old.{name}" for name in _SUBSTANCE)
@@ -79,9 +67,3 @@ def _merge(con: Backend, mart: Mart, carried: list[str], as_of: datetime) -> Mer
     names = ", ".join(f'"{column.name}"' for column in mart.columns)
     values = ", ".join("TRUE" if column.name == "is_current" else f'"{column.name}"' for column in mart.columns)
     con.raw_sql(f"INSERT INTO {table} ({names}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")
-    counted = con.raw_sql(
-        "SELECT count(*) FILTER (version = 1), count(*) FILTER (version > 1 AND NOT is_retracted),"
-        " count(*) FILTER (is_retracted), (SELECT count(*) FROM _candidate) FROM _next_version"
-    ).fetchall()[0]
-    added, changed, retracted, candidates = (int(count) for count in counted)
-    return MergeReport(added, changed, retracted, unchanged=candidates - added - changed)

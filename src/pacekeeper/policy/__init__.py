@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pacekeeper.policy.lint import LintFinding, lint, passes
+from pacekeeper.policy.lint import LintFinding, lint
 from pacekeeper.policy.load import load_policy, profiles
 from pacekeeper.policy.model import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, RampBand
 
@@ -15,6 +15,5 @@ __all__ = [
     "RampBand",
     "lint",
     "load_policy",
-    "passes",
     "profiles",
 ]

@@ -11,25 +11,23 @@ from pacekeeper.policy.model import Policy, PolicyRevision
 class LintFinding:
     """A contradiction in one revision of a policy.
 
-    acknowledged: the policy says `acknowledge_conflict = true`; such a finding is shown and does not fail the lint.
+    acknowledged: the policy says `acknowledge_conflict = true`; such a finding is shown, any other is refused.
+    is_acknowledgeable: false for what cannot be meant.
     """
 
     rule: str
     message: str
     acknowledged: bool
+    is_acknowledgeable: bool = True
 
 
 def lint(policy: Policy) -> tuple[LintFinding, ...]:
-    """Every contradiction found; the policy passes when none is left unacknowledged.
+    """Every contradiction found; a policy that was loaded has none left unacknowledged.
 
     Rules: thresholds in order; expected hours and ramp not above the direct-hours warning; that warning, divided by
     the bookable hours, not under the utilization floor (who keeps to the ceiling would be called idle).
     """
     return tuple(finding for revision in policy.revisions for finding in _lint_revision(revision))
-
-
-def passes(policy: Policy) -> bool:
-    return all(finding.acknowledged for finding in lint(policy))
 
 
 def _lint_revision(revision: PolicyRevision) -> list[LintFinding]:
@@ -41,7 +39,9 @@ def _lint_revision(revision: PolicyRevision) -> list[LintFinding]:
 
     def disorder(message: str) -> None:
         # Thresholds out of order cannot be meant, so they cannot be acknowledged away.
-        found.append(LintFinding("threshold_order", f"{since}: {message}", acknowledged=False))
+        found.append(
+            LintFinding("threshold_order", f"{since}: {message}", acknowledged=False, is_acknowledgeable=False)
+        )
 
     hours, use = revision.guardrail("direct_hours"), revision.guardrail("utilization")
     orders = {

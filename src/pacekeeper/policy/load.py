@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pacekeeper.errors import PolicyError
+from pacekeeper.policy.lint import lint
 from pacekeeper.policy.model import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, RampBand, Section
 from pacekeeper.policy.schema import (
     GUARDRAIL_TEXTS,
@@ -41,12 +42,26 @@ def load_policy(profile: str | None = None, *, file: Path | None = None) -> Poli
 
     A file may begin with `extends = "<profile>"` and then states only what differs; `[[change]]` entries with their
     own `effective_from` hold for practice weeks that begin on or after that date.
-    Raises PolicyError that names file, section and key for what is unknown, missing or in the wrong unit.
+    Raises PolicyError that names file, section and key for what is unknown, missing or in the wrong unit, and for
+    contradictions that the policy does not acknowledge.
     """
     if file is not None and profile is not None:
         raise PolicyError("the policy is named twice, as a profile and as a file; keep one of the two")
     tree, label = (_read_file(file), file.name) if file is not None else _read_profile(profile or "default")
-    return _build(_layered(tree, label), label)
+    policy = _build(_layered(tree, label), label)
+    _refuse_contradictions(policy, label)
+    return policy
+
+
+def _refuse_contradictions(policy: Policy, label: str) -> None:
+    found = [finding for finding in lint(policy) if not finding.acknowledged]
+    if not found:
+        return
+    fix = "correct the values"
+    if all(finding.is_acknowledgeable for finding in found):
+        fix += ", or, where both are meant, write acknowledge_conflict = true at the top or in the [[change]]"
+    named = "; ".join(f"{finding.rule} {finding.message}" for finding in found)
+    raise PolicyError(f"{label} contradicts itself: {named}. To go on, {fix}")
 
 
 def _read_file(file: Path) -> _Tree:

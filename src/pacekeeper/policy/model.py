@@ -22,8 +22,11 @@ class PolicyValue:
     provenance: str
 
 
-class _Values:
-    """Typed reading of named values. `where` names profile and section in errors."""
+class Section:
+    """One section of a policy, such as `fte`: typed reading of named values.
+
+    where: profile and section, for errors.
+    """
 
     def __init__(self, where: str, values: Mapping[str, PolicyValue]) -> None:
         self.where = where
@@ -65,10 +68,6 @@ class _Values:
         return value
 
 
-class Section(_Values):
-    """One section of a policy, such as `fte`."""
-
-
 class GuardrailPolicy:
     """One guardrail as a policy states it.
 
@@ -106,7 +105,7 @@ class GuardrailPolicy:
 
     @property
     def provenance(self) -> str:
-        """Where the thresholds come from, such as `warn: S0 W01; breach: S1 W02`."""
+        """Where the thresholds come from, key by key."""
         return "; ".join(f"{key}: {entry.provenance}" for key, entry in self.thresholds.values.items())
 
 
@@ -142,10 +141,6 @@ class PolicyRevision:
             known = ", ".join(sorted(self.guardrails))
             raise PolicyError(f"the policy has no guardrail {guardrail_id!r}; it has {known}")
         return self.guardrails[guardrail_id]
-
-    def ramp_band(self, tenure_month: int) -> RampBand:
-        """The band of a tenure month (1 is the first)."""
-        return [band for band in self.ramp if band.month <= max(tenure_month, self.ramp[0].month)][-1]
 
     @cached_property
     def version(self) -> str:
@@ -189,11 +184,6 @@ class Policy:
             for name in self.latest.guardrails
             if any(name in rev.guardrails and rev.guardrails[name].enabled for rev in self.revisions)
         )
-
-    @property
-    def version(self) -> str:
-        """Hash of the whole policy: its revisions and the dates they hold from."""
-        return _hash([[rev.effective_from.isoformat(), rev.version] for rev in self.revisions])
 
 
 def _content(section: Section) -> dict[str, list[object]]:

@@ -93,7 +93,6 @@ GUARDRAILS: Final[Mapping[str, GuardrailSpec]] = MappingProxyType(
 )
 
 GUARDRAIL_TEXTS: Final = ("title", "period", "owner", "severity")
-TOP_LEVEL_TEXTS: Final = ("profile", "title")
 
 
 def fits_unit(value: object, unit: str) -> bool:
