@@ -6,8 +6,6 @@ import math
 from collections import Counter
 from datetime import date
 
-import pytest
-
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun
 from pacekeeper.privacy import keyed_hash
 from pacekeeper_app.demo_home import HOME_TZ
@@ -15,8 +13,6 @@ from pacekeeper_app.night import run_night
 from tests import oracle
 from tests.integration.conftest import Night
 from tests.integration.warehouse_content import content_hashes
-
-pytestmark = pytest.mark.xdist_group("night")
 
 Verdicts = dict[tuple[str, str, date], tuple[str, float | None]]
 
