@@ -34,10 +34,14 @@ def _visit(number: int, state: str) -> dict[str, str]:
     }
 
 
+_asked: list[str] = []
+
+
 class _Acme(BaseHTTPRequestHandler):
     """Two pages of Acme's API, for who brings the token."""
 
     def do_GET(self) -> None:
+        _asked.append(self.path)
         second = "page=2" in self.path
         rows = [_visit(3, "ZZ")] if second else [_visit(1, "S"), _visit(2, "N")]
         body = {"appointments": rows, "next": None if second else "/v2/appointments?page=2"}
@@ -107,3 +111,17 @@ def test_a_second_read_adds_nothing(acme_home: PracticeHome) -> None:
         land_sources(acme_home, run_id=run_id, as_of=AS_OF)
     (again,) = acme_home.ops.rows(StreamRun, run_id="two")
     assert (again.read, again.unchanged, again.inserted) == (3, 3, 0)
+
+
+def test_a_source_is_asked_for_changes_until_it_is_to_be_read_whole(acme_home: PracticeHome) -> None:
+    for run_id in ("one", "two"):
+        land_sources(acme_home, run_id=run_id, as_of=AS_OF)
+    acme_home.ops.read_whole_next("elm")
+    _asked.clear()
+    land_sources(acme_home, run_id="three", as_of=AS_OF)
+    whole = list(_asked)
+    _asked.clear()
+    land_sources(acme_home, run_id="four", as_of=AS_OF)
+    assert not any("updated_since" in path for path in whole)
+    # The latest change seen, less the declared lag of seven days.
+    assert "updated_since=2026-01-03T00%3A00%3A00%2B00%3A00" in _asked[0]

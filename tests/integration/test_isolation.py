@@ -203,7 +203,7 @@ def split_staff(folder: Path) -> None:
     head = config.read_text().partition("[sources.staff]")[0]
     own = "".join(
         f'[sources.{s}]\nconnector = "tabular"\nfolder = "{s}"\nmapping = "{s}/mapping.toml"\n'
-        'default_tz = "America/New_York"\n'
+        'default_tz = "America/New_York"\nquarantine_limit = 1.0\n'
         for s in parts
     )
     config.write_text(head + own)

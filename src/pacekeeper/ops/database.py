@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DatabaseError
-from sqlmodel import Session, SQLModel, create_engine, delete, select
+from sqlmodel import Session, SQLModel, create_engine, select
 
 from pacekeeper.errors import FatalError
 from pacekeeper.ops import tables
@@ -93,11 +93,12 @@ class OpsDatabase:
         with Session(self.engine, expire_on_commit=False) as session:
             return session.exec(select(tables.Run).order_by(tables.Run.started_at.desc()).limit(1)).first()  # type: ignore[attr-defined]
 
-    def forget_source(self, source: str) -> None:
-        """Drop the stream state of a source, so that its next read is of everything."""
-        with Session(self.engine) as session:
-            session.exec(delete(tables.StreamState).where(tables.StreamState.source == source))  # type: ignore[arg-type]
-            session.commit()
+    def read_whole_next(self, source: str) -> None:
+        """Have the next read of a source ask for everything; what is known to be complete stays so."""
+        states = self.rows(tables.StreamState, source=source)
+        for state in states:
+            state.watermark = None
+        self.add(states)
 
     def finish_run(self, run_id: str, *, state: str, ended_at: datetime | None) -> None:
         """Mark a run as ended; ended_at null = nobody knows when."""

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pacekeeper.errors import ConfigError
 from pacekeeper_app.cli.console import make_console
-from pacekeeper_app.cli.options import EXIT_FAILED, Config, open_home
+from pacekeeper_app.cli.options import EXIT_FAILED, Config, named_source, open_home
 
 
 def connectors() -> None:
@@ -42,10 +41,7 @@ def check(
     from pacekeeper.privacy import plugin_border
 
     home = open_home(config)
-    if source not in home.settings.sources:
-        names = ", ".join(sorted(home.settings.sources)) or "none"
-        raise ConfigError(f"there is no source {source!r} in the settings; there are: {names}")
-    connector = home.connector(source)
+    connector = home.connector(named_source(home, source))
     with plugin_border(source, connector.name):
         health = connector.check()
     console = make_console()

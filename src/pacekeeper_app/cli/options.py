@@ -31,6 +31,14 @@ def open_home(config: Path | None) -> PracticeHome:
     return PracticeHome(load_settings(config))
 
 
+def named_source(home: PracticeHome, source: str) -> str:
+    """The name of a source that is in the settings. Raises ConfigError that lists them otherwise."""
+    if source not in home.settings.sources:
+        names = ", ".join(sorted(home.settings.sources)) or "none"
+        raise ConfigError(f"there is no source {source!r} in the settings; there are: {names}")
+    return source
+
+
 def parse_as_of(text: str | None, zone: str) -> datetime | None:
     """An instant from ISO text; a date is the end of that day, a time without offset is local in `zone`."""
     from zoneinfo import ZoneInfo

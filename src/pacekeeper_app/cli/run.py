@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacekeeper_app.cli.console import make_console
-from pacekeeper_app.cli.options import EXIT_FAILED, EXIT_INCOMPLETE, Config, open_home, parse_as_of
+from pacekeeper_app.cli.options import EXIT_FAILED, EXIT_INCOMPLETE, Config, named_source, open_home, parse_as_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,19 @@ AsOf = Annotated[
 ]
 
 
-def run(config: Config = None, as_of: AsOf = None) -> None:
+Reread = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reread",
+        metavar="SOURCE",
+        help="Ask this source for everything again, not only for what changed; may be given several times. "
+        "Finds deletions a server does not report, and rows that were rejected before.",
+        show_default=False,
+    ),
+]
+
+
+def run(config: Config = None, as_of: AsOf = None, reread: Reread = None) -> None:
     """Read every source, land, map, build the marts, judge, check and publish.
 
     Ends with 0 when everything worked (breaches are findings, not failures), 3 when a source failed or a slice was
@@ -36,7 +48,10 @@ def run(config: Config = None, as_of: AsOf = None) -> None:
     """
     home = open_home(config)
     console = make_console()
-    night = run_with_progress(home, console, as_of=parse_as_of(as_of, home.settings.practice.home_tz))
+    moment = parse_as_of(as_of, home.settings.practice.home_tz)
+    for source in reread or ():
+        home.ops.read_whole_next(named_source(home, source))
+    night = run_with_progress(home, console, as_of=moment)
     raise typer.Exit(report_night(home, console, night))
 
 
