@@ -88,12 +88,17 @@ def with_known(rows: Table, tables: CanonicalTables, *entities: str) -> Table:
 
 
 def with_input_state(rows: Table, tables: CanonicalTables, guardrail_id: str) -> Table:
-    """The rows (`clinician_key`, `week_end_at`) with `lacks_source` and `is_stale` for a guardrail's inputs."""
+    """The rows (`clinician_key`, `week_end_at`) with `lacks_source` and `is_stale` for a guardrail's inputs.
+
+    Where no appointment and no session is known at all, every row lacks its source (decision 1.1).
+    """
     needs = NEEDS[guardrail_id]
     joined = rows.left_join(_complete_until(tables, needs.entities), "clinician_key").drop("clinician_key_right")
     asked = dict.fromkeys(name for group in needs.required for name in group)
     joined = with_known(joined.rename(person_key="clinician_key"), tables, *asked)
-    lacks_source: Value = literal(value=False)
+    joined = joined.cross_join(_activity(tables))
+    # An EHR that answers, and shows neither an appointment nor a session of anybody, may not have been allowed to.
+    lacks_source: Value = joined.activity_n == 0
     for group in needs.required:
         is_known: Value = literal(value=False)
         for entity in group:
@@ -103,6 +108,12 @@ def with_input_state(rows: Table, tables: CanonicalTables, guardrail_id: str) ->
         lacks_source=lacks_source,
         is_stale=ibis.coalesce(joined.complete_until_s < seconds(joined.week_end_at), literal(value=False)),
     ).rename(clinician_key="person_key")
+
+
+def _activity(tables: CanonicalTables) -> Table:
+    """One row: `activity_n`, how many appointments and sessions of anybody are known."""
+    both = ibis.union(tables.appointment.select("source"), tables.session.select("source"))
+    return both.aggregate(activity_n=both.count())
 
 
 def _complete_until(tables: CanonicalTables, entities: tuple[str, ...]) -> Table:

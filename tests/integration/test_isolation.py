@@ -244,7 +244,7 @@ def later(practice: Practice, tmp_path_factory: pytest.TempPathFactory) -> TwoNi
 def test_the_failing_schedule_is_told_and_the_others_are_read(later: TwoNights) -> None:
     states = {source: result.state for source, result in later.results.items()}
     assert states == {"ehr": "ok", "hr": "ok", "schedule": "failed"}
-    assert "schedule_blocks.csv" in (later.results["schedule"].message or "")
+    assert "required header missing: block_id" in (later.results["schedule"].message or "")
 
 
 def test_only_the_newest_week_of_what_needs_the_schedule_is_stale(later: TwoNights) -> None:
