@@ -54,15 +54,22 @@ def said_by(*arguments: str, config: Path) -> str:
     return written.getvalue()
 
 
-def land_only(config: Path, as_of: datetime, *, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """The landing of a night by itself, without Dagster around it: a run takes three times as long."""
+def land_only(
+    config: Path, as_of: datetime, *, environment: Mapping[str, str], then_map: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """The landing of a night, and its mapping, without Dagster around them: a run takes three times as long."""
     script = (
         "import sys; from datetime import datetime; from pathlib import Path\n"
         "from pacekeeper.home import PracticeHome; from pacekeeper.settings import load_settings\n"
         "from pacekeeper.landing.night import land_sources\n"
         "home = PracticeHome(load_settings(Path(sys.argv[1])))\n"
-        "land_sources(home, run_id='landing-only', as_of=datetime.fromisoformat(sys.argv[2]))\n"
+        "as_of = datetime.fromisoformat(sys.argv[2])\n"
+        "land_sources(home, run_id='landing-only', as_of=as_of)\n"
     )
+    if then_map:
+        script += (
+            "from pacekeeper.mapping.night import map_sources\nmap_sources(home, run_id='landing-only', as_of=as_of)\n"
+        )
     return subprocess.run(
         [sys.executable, "-c", script, str(config), iso(as_of)],
         capture_output=True,

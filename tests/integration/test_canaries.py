@@ -22,6 +22,8 @@ from tests.integration.canary_scan import find_canaries, holds_mark
 from tests.integration.plugin_site import SOUND, PluginSite
 from tests.integration.practice_run import iso, land_only, pacekeeper, said_by, write_small_home
 
+pytestmark = pytest.mark.timeout(600)
+
 #: Says what it reads wherever it can, and fails with it.
 LOUD = """
     import logging, sys, warnings

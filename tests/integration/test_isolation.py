@@ -58,6 +58,7 @@ SAID = {
     "slow": ("FatalError", "stopped at its deadline of 0.1 minutes"),
     "locked": ("ConfigError", "401"),
 }
+pytestmark = pytest.mark.timeout(600)
 Verdicts = dict[tuple[str, str, str], tuple[str, str | None]]
 
 

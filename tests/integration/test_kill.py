@@ -19,8 +19,10 @@ from pacekeeper.ops import Run
 from pacekeeper.settings import load_settings
 from pacekeeper.testing import FhirServer, Practice, build_practice
 from pacekeeper_app.night import run_night
-from tests.integration.practice_run import iso, land_only, pacekeeper, write_small_home
+from tests.integration.practice_run import iso, land_only, night_without_dagster, pacekeeper, write_small_home
 from tests.integration.warehouse_content import content_hashes
+
+pytestmark = pytest.mark.timeout(900)
 
 #: In the order in which a run passes them, so that every killed run must first repair what the one before left.
 POINTS = (
@@ -32,10 +34,8 @@ POINTS = (
     "swap.done.session",
     "publish.before_replace",
 )
-#: Reached without Dagster around them, which says nothing more about these.
-LANDING_ONLY = frozenset({"load.found", "load.normalized", "load.committed"})
-
-KILLED_IN_DAGSTER = [point for point in POINTS if point not in LANDING_ONLY]
+#: Reached by the whole command; the others without Dagster, which is around every one of them alike.
+BY_COMMAND = ("stage.done.session", "publish.before_replace")
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def kill_at(point: str, home: PracticeHome, practice: Practice, log: Path) -> De
     environment = {"PACEKEEPER_FAULT_AT": point, "PACEKEEPER_FAULT_LOG": str(log)}
     config = home.settings.file
     assert config is not None
-    if point in LANDING_ONLY:
-        ended = land_only(config, practice.as_of, environment=environment)
-    else:
+    if point in BY_COMMAND:
         ended = pacekeeper("run", "--as-of", iso(practice.as_of), config=config, environment=environment)
+    else:
+        ended = land_only(config, practice.as_of, environment=environment, then_map=point.startswith("swap"))
     with home.published.connect(read_only=True) as connection:
         read = connection.count("SELECT count(*) FROM marts.guardrail_result")
     return Death(
@@ -103,14 +103,14 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     practice = build_practice(clinicians=3, weeks=7)
     with FhirServer(practice.resources, page_size=500) as server:
         never_killed = write_small_home(folder / "whole", practice, server)
-        assert run_night(never_killed, as_of=practice.as_of - timedelta(days=1)).failures == ()
+        night_without_dagster(never_killed, practice.as_of - timedelta(days=1), run_id="yesterday")
         shutil.copytree(folder / "whole", folder / "killed")
         killed = PracticeHome(load_settings(folder / "killed" / "pacekeeper.toml"))
         yesterday = published(killed)
         change_something(
             server, practice, [folder / part / "files" / "schedule_blocks.csv" for part in ("whole", "killed")]
         )
-        assert run_night(never_killed, as_of=practice.as_of).failures == ()
+        night_without_dagster(never_killed, practice.as_of, run_id="today")
         deaths = {point: kill_at(point, killed, practice, folder / f"{point}.log") for point in POINTS}
         assert run_night(killed, as_of=practice.as_of).failures == ()
         yield Nights(yesterday, deaths, killed, never_killed, content_hashes(killed), content_hashes(never_killed))
@@ -156,16 +156,16 @@ def test_nothing_a_killed_run_left_is_still_there(nights: Nights) -> None:
 
 def test_killed_runs_are_on_record_as_killed(nights: Nights) -> None:
     runs = sorted(nights.repaired.ops.rows(Run), key=lambda run: run.started_at)
-    assert [run.state for run in runs] == ["success", *["killed"] * len(KILLED_IN_DAGSTER), "success"]
-    assert nights.deaths["load.extracted"].run_states == ["success", "running"]
-    assert nights.deaths["stage.done.session"].run_states == ["success", "killed", "running"]
+    assert [run.state for run in runs] == ["success", "killed", "killed", "success"]
+    assert nights.deaths["stage.done.session"].run_states == ["success", "running"]
+    assert nights.deaths["publish.before_replace"].run_states == ["success", "killed", "running"]
 
 
 def test_dagster_holds_no_place_for_a_dead_run(nights: Nights) -> None:
     with DagsterInstance.from_config(str(nights.repaired.dagster_dir)) as instance:
         statuses = [run.status for run in instance.get_runs()]
         info = instance.event_log_storage.get_concurrency_info("warehouse_writer")
-    assert statuses.count(DagsterRunStatus.SUCCESS) == 2
-    assert statuses.count(DagsterRunStatus.FAILURE) == len(KILLED_IN_DAGSTER)
+    assert statuses.count(DagsterRunStatus.SUCCESS) == 1
+    assert statuses.count(DagsterRunStatus.FAILURE) == len(BY_COMMAND)
     assert info.active_slot_count == 0
     assert info.pending_step_count == 0
