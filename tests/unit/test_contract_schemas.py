@@ -66,11 +66,12 @@ def good_value(column: ContractColumn) -> object:
     return plain[column.type]
 
 
-def good_row(entity: type[Entity], **changes: object) -> dict[str, object]:
+def good_row(entity: type[Entity], /, **changes: object) -> dict[str, object]:
     row = {column.name: good_value(column) for column in columns(entity)}
     later = datetime(2026, 1, 5, 13, tzinfo=UTC)
     row |= {name: later for name in ("end_at", "ended_at") if name in row}
     row |= {"end_minute": 600} if "end_minute" in row else {}
+    row |= {"instrument": "phq9"} if "total" in row else {}
     return row | changes
 
 
@@ -196,6 +197,8 @@ def test_every_mapped_enumeration_knows_unknown_and_has_its_source_code_beside_i
         ("employment", {"fte": 1.3}, ("fte", "fte_out_of_range")),
         ("measure_response", {"total": 28}, ("total", "total_out_of_range")),
         ("measure_response", {"total": -1}, ("total", "total_out_of_range")),
+        ("measure_response", {"instrument": "gad7", "total": 22}, ("total", "total_out_of_range")),
+        ("measure_response", {"instrument": "epds", "total": 31}, ("total", "total_out_of_range")),
         ("measure_response", {"source_total": 90}, ("source_total", "source_total_out_of_range")),
         ("measure_item", {"value": 14}, ("value", "item_out_of_range")),
     ],
@@ -210,10 +213,11 @@ def test_rule_is_seen_red(entity: str, change: dict[str, object], fault: tuple[s
         ("session", {"ended_at": datetime(2026, 1, 5, 20, tzinfo=UTC)}),
         ("employment", {"fte": 1.2}),
         ("measure_response", {"total": 27, "source_total": 0}),
+        ("measure_response", {"instrument": "epds", "total": 30}),
         ("measure_item", {"value": 3}),
         ("measure_item", {"value": 0}),
     ],
-    ids=["480 minutes", "fte 1.2", "27 and 0", "item 3", "item 0"],
+    ids=["480 minutes", "fte 1.2", "27 and 0", "EPDS 30", "item 3", "item 0"],
 )
 def test_rule_allows_its_limit(entity: str, change: dict[str, object]) -> None:
     assert faults(ENTITIES[entity], change) == set()

@@ -10,22 +10,44 @@ from pacekeeper.contract.appointment_event import AppointmentEvent
 from pacekeeper.contract.availability_template import AvailabilityTemplate
 from pacekeeper.contract.calendar_day import CalendarDay
 from pacekeeper.contract.case_assignment import CaseAssignment
+from pacekeeper.contract.charge import Charge
+from pacekeeper.contract.charge_modifier import ChargeModifier
+from pacekeeper.contract.claim import Claim
+from pacekeeper.contract.claim_event import ClaimEvent
+from pacekeeper.contract.claim_payment import ClaimPayment
+from pacekeeper.contract.claim_payment_line import ClaimPaymentLine
 from pacekeeper.contract.client import Client
+from pacekeeper.contract.client_identifier import ClientIdentifier
 from pacekeeper.contract.clinician import Clinician
 from pacekeeper.contract.clinician_identifier import ClinicianIdentifier
+from pacekeeper.contract.coverage import Coverage
+from pacekeeper.contract.ehr_event import EhrEvent
 from pacekeeper.contract.employment import Employment
 from pacekeeper.contract.entity import DERIVED, SETTINGS, Entity, Rule, entity_name
 from pacekeeper.contract.episode import Episode
+from pacekeeper.contract.key_merge import KeyMerge
 from pacekeeper.contract.location import Location
 from pacekeeper.contract.measure_item import MeasureItem
 from pacekeeper.contract.measure_response import MeasureResponse
+from pacekeeper.contract.message import Message
+from pacekeeper.contract.note import Note
+from pacekeeper.contract.payment import Payment
 from pacekeeper.contract.person_match import PersonMatch
 from pacekeeper.contract.practice import Practice
 from pacekeeper.contract.pto_ledger import PtoLedger
+from pacekeeper.contract.referral import Referral
+from pacekeeper.contract.remit import Remit
+from pacekeeper.contract.remit_adjustment import RemitAdjustment
+from pacekeeper.contract.remit_provider_adjustment import RemitProviderAdjustment
 from pacekeeper.contract.schedule_block import ScheduleBlock
 from pacekeeper.contract.session import Session
 from pacekeeper.contract.session_clinician import SessionClinician
 from pacekeeper.contract.session_participant import SessionParticipant
+from pacekeeper.contract.staff_survey_item import StaffSurveyItem
+from pacekeeper.contract.staff_survey_response import StaffSurveyResponse
+from pacekeeper.contract.survey_wave import SurveyWave
+from pacekeeper.contract.task import Task
+from pacekeeper.contract.time_entry import TimeEntry
 
 __all__ = ["CONTRACT_VERSION", "DERIVED", "ENTITIES", "SETTINGS", "Entity", "Rule", "entity_name"]
 
@@ -44,9 +66,14 @@ ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
             PersonMatch,
             Employment,
             PtoLedger,
+            TimeEntry,
             AvailabilityTemplate,
             ScheduleBlock,
             Client,
+            ClientIdentifier,
+            KeyMerge,
+            Coverage,
+            Referral,
             Episode,
             CaseAssignment,
             Appointment,
@@ -54,8 +81,25 @@ ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
             Session,
             SessionClinician,
             SessionParticipant,
+            Note,
+            Message,
+            Task,
+            EhrEvent,
             MeasureResponse,
             MeasureItem,
+            Charge,
+            ChargeModifier,
+            Claim,
+            ClaimEvent,
+            Remit,
+            RemitProviderAdjustment,
+            ClaimPayment,
+            ClaimPaymentLine,
+            RemitAdjustment,
+            Payment,
+            SurveyWave,
+            StaffSurveyResponse,
+            StaffSurveyItem,
             CalendarDay,
         )
     }

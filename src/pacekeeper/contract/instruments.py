@@ -16,7 +16,7 @@ class Instrument:
 
     cut_offs: lowest total of each severity band. reliable_change: smallest difference of two totals that is more
     than measurement error. caseness: lowest total that counts as a case. remission_below: totals under it count as
-    remission.
+    remission; null where no rule is published.
     """
 
     code: str
@@ -29,9 +29,9 @@ class Instrument:
     cut_offs: Mapping[str, int]
     reliable_change: int
     caseness: int
-    remission_below: int
     scoring_version: str
     provenance: str
+    remission_below: int | None = None
 
 
 @cache

@@ -23,7 +23,7 @@ def _total_rule(column_name: str) -> Rule:
     return Rule(
         code=f"{column_name}_out_of_range",
         column=column_name,
-        message="The total lies outside the range of its instrument (PHQ-9: 0 to 27).",
+        message="The total lies outside the range of its instrument (PHQ-9: 0 to 27, GAD-7: 0 to 21, EPDS: 0 to 30).",
         passes=passes,
     )
 

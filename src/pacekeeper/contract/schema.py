@@ -57,7 +57,7 @@ class ContractColumn:
     @property
     def is_key(self) -> bool:
         """Whether it holds a keyed hash."""
-        return self.name.endswith("_key")
+        return self.name.endswith(("_key", "_token"))
 
     @property
     def duckdb_type(self) -> str:

@@ -271,6 +271,8 @@ class PtoKind(StrEnum):
 class InstrumentCode(StrEnum):
     """Instruments the contract knows; ranges and cut-offs are in `instruments.toml`."""
 
+    EPDS = "epds"
+    GAD7 = "gad7"
     PHQ9 = "phq9"
 
 
@@ -297,3 +299,21 @@ class MatchedOn(StrEnum):
     NPI = "npi"
     EMAIL = "email"
     NONE = "none"
+
+
+@unique
+class ClientDomain(StrEnum):
+    """Kind of identifier that sources share about a client."""
+
+    MRN = "mrn"
+    MEMBER = "member"
+    EMAIL = "email"
+    OTHER = "other"
+
+
+@unique
+class MergedEntity(StrEnum):
+    """What was merged."""
+
+    CLIENT = "client"
+    CLINICIAN = "clinician"
