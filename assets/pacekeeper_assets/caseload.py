@@ -13,7 +13,13 @@ from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
 from pacekeeper_assets.completeness import with_known
-from pacekeeper_assets.people import on_local_day, person, session_clinician_person, with_person
+from pacekeeper_assets.people import (
+    on_local_day,
+    person,
+    session_clinician_person,
+    with_client_person,
+    with_person,
+)
 from pacekeeper_assets.productivity import HELD
 
 _DAYS_TO_LAST = 6
@@ -104,7 +110,7 @@ def _as_known_at(weeks: Table, tables: CanonicalTables) -> Table:
 
 def _assigned(weeks: Table, tables: CanonicalTables) -> Table:
     """Open assignments on the week's last local day (decision 1.9), each client once."""
-    cases = with_person(tables.case_assignment, tables)
+    cases = with_client_person(with_person(tables.case_assignment, tables), tables)
     cases = cases.select(
         "person_key",
         "client_key",
@@ -146,7 +152,7 @@ def _sessions(tables: CanonicalTables, pairs: Table) -> Table:
     """Attended sessions at the instant they start, and those of unknown status, of which nobody knows who attended."""
     told = tables.session.filter(tables.session.status.isin([*HELD, _UNCLEAR]))
     joined = told.inner_join(session_clinician_person(tables), "session_key")
-    places = tables.session_participant.select("session_key", "client_key", "attended")
+    places = with_client_person(tables.session_participant, tables).select("session_key", "client_key", "attended")
     joined = joined.inner_join(places, "session_key")
     joined = joined.filter(joined.attended | (joined.status == _UNCLEAR))
     joined = joined.select(
@@ -179,6 +185,7 @@ def _ahead(tables: CanonicalTables, pairs: Table, *, begins: bool) -> Table:
     """
     seats = tables.appointment.filter(tables.appointment.client_key.notnull())
     seats = with_person(seats.filter(seats.status != "entered_in_error"), tables)
+    seats = with_client_person(seats, tables)
     seats = seats.filter(seats.cancelled_at.notnull() | seats.status.notin(_GONE))
     seats = seats.select(
         "person_key",
@@ -226,6 +233,7 @@ CASELOAD_SNAPSHOT = Mart(
         "appointment",
         "clinician",
         "person_match",
+        "client_match",
         "practice",
         "location",
         "calendar_day",

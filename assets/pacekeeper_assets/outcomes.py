@@ -11,6 +11,7 @@ from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.measures.trajectory import trajectory_rules
 from pacekeeper.policy import Policy
+from pacekeeper_assets.people import with_client_person
 
 _SCORED = ("complete", "prorated")
 _SERIES = ("client_key", "instrument", "respondent", "series_version")
@@ -19,7 +20,7 @@ ALGORITHM = "reliable_drop"
 
 def measure_trajectory(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
     """Higher totals are worse; another respondent or version of the instrument is another series."""
-    answers = tables.measure_response
+    answers = with_client_person(tables.measure_response, tables)
     answers = answers.select(
         "response_key",
         "client_key",
@@ -59,6 +60,7 @@ def _safety(tables: CanonicalTables) -> Table:
     by_instrument = [
         ((joined.instrument == code) & (joined.item_no == rule.safety_item), joined.value >= rule.safety_from)
         for code, rule in trajectory_rules().items()
+        if rule.safety_item is not None
     ]
     flagged = joined.select("response_key", is_positive=ibis.cases(*by_instrument, else_=ibis.null("boolean")))
     return flagged.group_by("response_key").aggregate(safety_flag=flagged.is_positive.any())
@@ -112,10 +114,10 @@ MEASURE_TRAJECTORY = Mart(
     description="Scores over time per client and instrument, with change, severity band and safety flag.",
     grain="one row per response",
     primary_key=("response_key",),
-    inputs=("measure_response", "measure_item"),
+    inputs=("measure_response", "measure_item", "client_match"),
     columns=(
         MartColumn("response_key", "text", "", "Key of the response."),
-        MartColumn("client_key", "text", "", "Key of the client."),
+        MartColumn("client_key", "text", "", "Key of the client: `client_match.person_key`."),
         MartColumn("episode_key", "text", "", "Key of the episode. Null: not linked."),
         MartColumn("instrument", "text", "", "Instrument code."),
         MartColumn("respondent", "text", "", "Who answered; each respondent is a series of its own."),

@@ -42,6 +42,14 @@ def with_person(rows: Table, tables: CanonicalTables) -> Table:
     return rows.inner_join(links, "clinician_key")
 
 
+def with_client_person(rows: Table, tables: CanonicalTables) -> Table:
+    """The rows with the key of the client's person as their `client_key`; one that meets nobody keeps its own."""
+    links = tables.client_match.select(client_record="client_key", client_person="person_key")
+    joined = rows.left_join(links, rows.client_key == links.client_record)
+    joined = joined.mutate(client_key=joined.client_person.coalesce(joined.client_key))
+    return joined.drop("client_record", "client_person")
+
+
 def person(tables: CanonicalTables) -> Table:
     """One row per person: `person_key`, `zone` (decision 1.2) and `is_client_facing`.
 

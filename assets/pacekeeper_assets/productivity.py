@@ -23,7 +23,7 @@ from pacekeeper_assets.availability import (
 )
 from pacekeeper_assets.completeness import person_source, with_known
 from pacekeeper_assets.employment import fte_week, tenure_week
-from pacekeeper_assets.people import on_local_day, session_clinician_person, spine, spine_day
+from pacekeeper_assets.people import on_local_day, session_clinician_person, spine, spine_day, with_client_person
 
 # 12.6 / 31.5 is 0.4, not a hair less.
 _DIGITS = 9
@@ -106,9 +106,9 @@ def _counts(tables: CanonicalTables, direct: Table) -> Table:
         groups_n=occurrence.nunique(),
         fallback_n=direct.session_key.nunique(where=direct.duration_source != "actual"),
     )
-    places = tables.session_participant
+    places = with_client_person(tables.session_participant.filter(tables.session_participant.attended), tables)
     seen = direct.select("person_key", "week_id", "session_key").inner_join(
-        places.filter(places.attended).select("session_key", "client_key"), "session_key"
+        places.select("session_key", "client_key"), "session_key"
     )
     clients = seen.group_by("person_key", "week_id").aggregate(distinct_clients_n=seen.client_key.nunique())
     return held.left_join(clients, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
@@ -197,6 +197,7 @@ CLINICIAN_WEEK = Mart(
         "location",
         "clinician",
         "person_match",
+        "client_match",
         "employment",
         "appointment",
         "session",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 FILE_NAME = "pacekeeper.toml"
 #: Names the settings file, when it is neither in the working directory nor above it.
 FILE_VARIABLE = "PACEKEEPER_CONFIG"
-_SECTIONS = ("practice", "policy", "sources")
+_SECTIONS = ("practice", "policy", "identity", "sources")
 #: dlt loads source `ehr` by way of schema `raw_ehr_staging`; the others stand for rows that come from no source.
 _TAKEN_NAMES = frozenset({"settings", "derived"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -77,6 +77,12 @@ class PolicySettings(_Section):
         if self.file is not None and "profile" in self.model_fields_set:
             raise ValueError("give either profile or file, not both")
         return self
+
+
+class IdentitySettings(_Section):
+    """`[identity]`. crosswalk: a CSV file of who is who, relative to the settings file; null = identifiers only."""
+
+    crosswalk: Path | None = None
 
 
 class SourceSettings(_Section):
@@ -125,6 +131,7 @@ class Settings(BaseSettings):
 
     practice: PracticeSettings = PracticeSettings(name="unconfigured practice", home_tz="UTC")
     policy: PolicySettings = PolicySettings()
+    identity: IdentitySettings = IdentitySettings()
     sources: dict[str, SourceSettings] = {}
     home: Path = Field(default_factory=Path.cwd)
     file: Path | None = None
@@ -138,6 +145,11 @@ class Settings(BaseSettings):
     def policy_file(self) -> Path | None:
         """Absolute path of the practice's own policy; null = the shipped profile."""
         return None if self.policy.file is None else (self.home / self.policy.file).resolve()
+
+    @property
+    def crosswalk_file(self) -> Path | None:
+        """Absolute path of the crosswalk file; null = there is none."""
+        return None if self.identity.crosswalk is None else (self.home / self.identity.crosswalk).resolve()
 
     @field_validator("sources")
     @classmethod

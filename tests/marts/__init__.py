@@ -178,15 +178,14 @@ class World:
 
     def answer(self, day: date, total: int | None, *, client: str = "k1", item9: int | None = None, **over: Any) -> str:
         name = f"r{len(self.rows['measure_response'])}"
-        values: Row = {"status": "complete" if total is not None else "partial", "respondent": "self", **over}
+        values: Row = {"status": "complete" if total is not None else "partial", "respondent": "self"}
+        values |= {"instrument": "phq9", "scoring_version": "phq9-1", **over}
         self.add(
             "measure_response",
             response_key=name,
             client_key=client,
-            instrument="phq9",
             total=total,
             administered_at=self.at(day, "10:00"),
-            scoring_version="phq9-1",
             **values,
         )
         if item9 is not None:

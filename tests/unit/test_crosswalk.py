@@ -22,7 +22,7 @@ def email(source: str, clinician: str, value: str) -> Identifier:
 
 
 def people(clinicians: str, *identifiers: Identifier) -> dict[str, str]:
-    return {key: match.person_key for key, match in match_records(clinicians, identifiers).items()}
+    return {key: match.person_key for key, match in match_records(clinicians, identifiers).matches.items()}
 
 
 def test_records_that_share_an_npi_are_one_person_under_the_smallest_key() -> None:
@@ -32,12 +32,12 @@ def test_records_that_share_an_npi_are_one_person_under_the_smallest_key() -> No
 def test_matched_on_names_the_identifier_that_joined() -> None:
     found = match_records(
         "abcdx", [npi("ehr", "a", "1"), npi("hr", "b", "1"), email("ehr", "c", "e"), email("hr", "d", "e")]
-    )
+    ).matches
     assert [found[key].matched_on.value for key in "abcdx"] == ["npi", "npi", "email", "email", "none"]
 
 
 def test_an_identifier_nobody_shares_matches_nobody() -> None:
-    found = match_records("a", [npi("ehr", "a", "1"), email("ehr", "a", "e")])
+    found = match_records("a", [npi("ehr", "a", "1"), email("ehr", "a", "e")]).matches
     assert (found["a"].person_key, found["a"].matched_on.value) == ("a", "none")
 
 
@@ -75,8 +75,8 @@ def test_every_clinician_key_in_any_table_has_one_row(tmp_path: Path) -> None:
             " VALUES ('ehr', md5('e'), md5('p'), DATE '2026-01-01', 'active', md5('z')),"
             " ('ehr', md5('f'), md5('p'), DATE '2026-01-01', 'active', NULL)"
         )
-        assert match_clinicians(connection) == 3
-        assert match_clinicians(connection) == 3
+        for _ in range(2):
+            assert match_clinicians(connection) == []
         found = connection.raw.execute(
             "SELECT clinician_key = person_key, matched_on, source FROM canonical.person_match ORDER BY ALL"
         ).fetchall()
@@ -85,14 +85,16 @@ def test_every_clinician_key_in_any_table_has_one_row(tmp_path: Path) -> None:
 
 def test_an_npi_that_more_than_two_records_of_one_source_hold_is_an_organisations() -> None:
     staff = [npi("ehr", name, "org") for name in "abc"]
-    found = match_records("abcd", [*staff, npi("hr", "d", "org")])
+    found = match_records("abcd", [*staff, npi("hr", "d", "org")]).matches
     assert {key: match.person_key for key, match in found.items()} == {key: key for key in "abcd"}
     assert {match.matched_on.value for match in found.values()} == {"none"}
 
 
 def test_an_organisations_npi_does_not_keep_an_address_from_joining() -> None:
     staff = [npi("ehr", name, "org") for name in "abc"]
-    found = match_records("abcd", [*staff, npi("hr", "d", "own"), email("ehr", "a", "e"), email("hr", "d", "e")])
+    found = match_records(
+        "abcd", [*staff, npi("hr", "d", "own"), email("ehr", "a", "e"), email("hr", "d", "e")]
+    ).matches
     assert {key: match.person_key for key, match in found.items()} == {"a": "a", "b": "b", "c": "c", "d": "a"}
 
 
@@ -112,9 +114,27 @@ def test_an_organisations_npi_is_reported_with_source_and_count_and_no_value(
             " SELECT 'ehr', md5(i::VARCHAR), 'npi', md5('org') FROM range(4) t(i)"
         )
         with caplog.at_level(logging.WARNING, logger="pacekeeper"):
-            assert match_clinicians(connection) == 4
+            assert {finding.reason.value for finding in match_clinicians(connection)} == {"shared_identifier"}
         assert connection.count("SELECT count(*) FROM canonical.person_match WHERE matched_on = 'none'") == 4
         value = connection.raw.execute("SELECT md5('org')").fetchall()[0][0]
     (record,) = caplog.records
     assert (vars(record)["of_source"], vars(record)["clinician_records"]) == ("ehr", 4)
     assert value not in str(vars(record))
+
+
+def test_the_file_joins_what_no_identifier_does_and_parts_what_one_would() -> None:
+    found = match_records(
+        "abcd", [npi("ehr", "c", "1"), npi("hr", "d", "1")], named={"a": "kim", "b": "kim", "c": "lee", "d": "ray"}
+    )
+    assert {key: match.person_key for key, match in found.matches.items()} == {"a": "a", "b": "a", "c": "c", "d": "d"}
+    assert found.matches["a"].matched_on == "file"
+    assert [(finding.record_key, finding.reason) for finding in found.findings] == [
+        ("c", "conflict"),
+        ("d", "conflict"),
+    ]
+
+
+def test_a_merge_that_a_source_reports_joins() -> None:
+    found = match_records("abc", [], merges=[("b", "a"), ("b", "gone")])
+    assert {key: match.person_key for key, match in found.matches.items()} == {"a": "a", "b": "a", "c": "c"}
+    assert found.matches["b"].matched_on == "merge"

@@ -18,6 +18,7 @@ from pacekeeper.contract.claim_payment import ClaimPayment
 from pacekeeper.contract.claim_payment_line import ClaimPaymentLine
 from pacekeeper.contract.client import Client
 from pacekeeper.contract.client_identifier import ClientIdentifier
+from pacekeeper.contract.client_match import ClientMatch
 from pacekeeper.contract.clinician import Clinician
 from pacekeeper.contract.clinician_identifier import ClinicianIdentifier
 from pacekeeper.contract.coverage import Coverage
@@ -25,6 +26,7 @@ from pacekeeper.contract.ehr_event import EhrEvent
 from pacekeeper.contract.employment import Employment
 from pacekeeper.contract.entity import DERIVED, SETTINGS, Entity, Rule, entity_name
 from pacekeeper.contract.episode import Episode
+from pacekeeper.contract.identity_review import IdentityReview
 from pacekeeper.contract.key_merge import KeyMerge
 from pacekeeper.contract.location import Location
 from pacekeeper.contract.measure_item import MeasureItem
@@ -72,6 +74,8 @@ ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
             Client,
             ClientIdentifier,
             KeyMerge,
+            ClientMatch,
+            IdentityReview,
             Coverage,
             Referral,
             Episode,

@@ -294,11 +294,41 @@ class ResponseStatus(StrEnum):
 
 @unique
 class MatchedOn(StrEnum):
-    """Strongest identifier by which a clinician record met another one."""
+    """What joined a clinician record to another one, strongest first."""
 
+    FILE = "file"
+    MERGE = "merge"
     NPI = "npi"
     EMAIL = "email"
     NONE = "none"
+
+
+@unique
+class ClientMatchedOn(StrEnum):
+    """What joined a client record to another one, strongest first."""
+
+    FILE = "file"
+    MERGE = "merge"
+    MRN = "mrn"
+    MEMBER = "member"
+    EMAIL = "email"
+    OTHER = "other"
+    NONE = "none"
+
+
+@unique
+class ReviewReason(StrEnum):
+    """Why a person should look at a record's identity.
+
+    unmatched: other sources know such records too, and none of theirs is this one's. shared_identifier: too many
+    records hold an identifier of it. conflict: its identifiers would join people whom the crosswalk file, their NPIs or
+    their years of birth tell apart. not_found: the crosswalk file names a record that no source has.
+    """
+
+    UNMATCHED = "unmatched"
+    SHARED_IDENTIFIER = "shared_identifier"
+    CONFLICT = "conflict"
+    NOT_FOUND = "not_found"
 
 
 @unique

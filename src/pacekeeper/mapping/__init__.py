@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pacekeeper.mapping.calendar import build_calendar
 from pacekeeper.mapping.crosswalk import match_clinicians
+from pacekeeper.mapping.crosswalk_file import read_crosswalk
+from pacekeeper.mapping.identity import match_identities
 from pacekeeper.mapping.practice import practice_key, write_practice
 from pacekeeper.mapping.quarantine import list_quarantine, show_quarantine
 from pacekeeper.mapping.result import MappingResult, MappingState
@@ -16,7 +18,9 @@ __all__ = [
     "list_quarantine",
     "map_source",
     "match_clinicians",
+    "match_identities",
     "practice_key",
+    "read_crosswalk",
     "remove_unconfigured",
     "show_quarantine",
     "write_practice",

@@ -11,7 +11,8 @@ from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.calendar import build_calendar
-from pacekeeper.mapping.crosswalk import match_clinicians
+from pacekeeper.mapping.crosswalk_file import read_crosswalk
+from pacekeeper.mapping.identity import match_identities
 from pacekeeper.mapping.practice import write_practice
 from pacekeeper.mapping.result import MappingResult
 from pacekeeper.mapping.run import map_source, remove_unconfigured
@@ -24,8 +25,10 @@ def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[Map
 
     A source whose connector cannot be made, or whose mapping fails in any other way, keeps its last good slices, and
     the others go on. So does one that is switched off; one that is no longer in the settings loses them.
+    Raises ConfigError, with nothing changed, where the crosswalk file cannot be used.
     """
     configured = home.settings.sources
+    crosswalk = read_crosswalk(home.settings.crosswalk_file, home.hash_key())
     results: list[MappingResult] = []
     with home.warehouse.connect() as connection:
         connection.create_schemas()
@@ -34,7 +37,7 @@ def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[Map
         home.ops.remove(state for state in home.ops.rows(EntityState) if state.source not in configured)
         for source in home.sources:
             results += _map_one(home, connection, source, run_id=run_id, as_of=as_of)
-        match_clinicians(connection)
+        match_identities(connection, crosswalk)
         build_calendar(connection, practice=home.settings.practice, as_of=as_of)
     _record(home, results, run_id)
     return results

@@ -15,13 +15,13 @@ class TrajectoryRule:
     """Higher totals are worse.
 
     lowest_band: name of the band under the first cut-off.
-    safety_item, safety_from: the item, and its lowest value, that ask for a review.
+    safety_item, safety_from: the item, and its lowest value, that ask for a review; null where it has none.
     """
 
     lowest_band: str
-    safety_item: int
-    safety_from: int
     provenance: str
+    safety_item: int | None = None
+    safety_from: int | None = None
 
 
 @cache
