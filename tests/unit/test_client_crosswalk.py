@@ -165,7 +165,6 @@ def test_the_file_names_records_by_the_ids_their_sources_use(tmp_path: Path) -> 
     assert set(found.clients) == {keyed_hash(KEY, "ehr", "client", "p-1"), keyed_hash(KEY, "survey", "client", "77")}
     assert len(set(found.clients.values())) == 1
     assert "lee" not in str(found)
-    assert read_crosswalk(None, KEY) == Crosswalk({}, {})
 
 
 @pytest.mark.parametrize(

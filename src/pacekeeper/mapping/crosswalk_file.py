@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pacekeeper.contract.vocabulary import MergedEntity
@@ -23,30 +23,29 @@ COLUMNS = ("source", "entity", "id", "person")
 class Crosswalk:
     """Hashed labels of persons by record key."""
 
-    clients: Mapping[str, str]
-    clinicians: Mapping[str, str]
+    clients: Mapping[str, str] = field(default_factory=dict)
+    clinicians: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_crosswalk(path: Path | None, key: HashKey) -> Crosswalk:
-    """What the file says; nothing where `path` is null.
+def read_crosswalk(path: Path, key: HashKey) -> Crosswalk:
+    """What the file says.
 
     Raises ConfigError, which names line and column and no value, where the file is missing, readable by others, or not
     in the form above, and where it names one record twice.
     """
     found: dict[MergedEntity, dict[str, str]] = {entity: {} for entity in MergedEntity}
-    if path is not None:
-        for line, row in _rows(path):
-            entity = row["entity"].strip()
-            if entity not in found:
-                raise ConfigError(f"crosswalk file {path.name}, line {line}: entity must be client or clinician")
-            empty = [name for name in COLUMNS if not row[name].strip()]
-            if empty:
-                raise ConfigError(f"crosswalk file {path.name}, line {line}: {', '.join(empty)} must not be empty")
-            record = keyed_hash(key, row["source"].strip(), entity, row["id"].strip())
-            of_entity = found[MergedEntity(entity)]
-            if record in of_entity:
-                raise ConfigError(f"crosswalk file {path.name}, line {line}: this record is named twice; keep one line")
-            of_entity[record] = keyed_hash(key, "crosswalk", entity, row["person"].strip())
+    for line, row in _rows(path):
+        entity = row["entity"].strip()
+        if entity not in found:
+            raise ConfigError(f"crosswalk file {path.name}, line {line}: entity must be client or clinician")
+        empty = [name for name in COLUMNS if not row[name].strip()]
+        if empty:
+            raise ConfigError(f"crosswalk file {path.name}, line {line}: {', '.join(empty)} must not be empty")
+        record = keyed_hash(key, row["source"].strip(), entity, row["id"].strip())
+        of_entity = found[MergedEntity(entity)]
+        if record in of_entity:
+            raise ConfigError(f"crosswalk file {path.name}, line {line}: this record is named twice; keep one line")
+        of_entity[record] = keyed_hash(key, "crosswalk", entity, row["person"].strip())
     return Crosswalk(found[MergedEntity.CLIENT], found[MergedEntity.CLINICIAN])
 
 

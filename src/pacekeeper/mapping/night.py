@@ -11,7 +11,7 @@ from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.calendar import build_calendar
-from pacekeeper.mapping.crosswalk_file import read_crosswalk
+from pacekeeper.mapping.crosswalk_file import Crosswalk, read_crosswalk
 from pacekeeper.mapping.identity import match_identities
 from pacekeeper.mapping.practice import write_practice
 from pacekeeper.mapping.result import MappingResult
@@ -28,7 +28,8 @@ def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[Map
     Raises ConfigError, with nothing changed, where the crosswalk file cannot be used.
     """
     configured = home.settings.sources
-    crosswalk = read_crosswalk(home.settings.crosswalk_file, home.hash_key())
+    file = home.settings.crosswalk_file
+    crosswalk = Crosswalk() if file is None else read_crosswalk(file, home.hash_key())
     results: list[MappingResult] = []
     with home.warehouse.connect() as connection:
         connection.create_schemas()
