@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.instant import seconds
 from pacekeeper.measures.tables import CanonicalTables
+from pacekeeper_assets.needs import NEEDS
 from pacekeeper_assets.people import crosswalk
+from pacekeeper_assets.suspect import with_suspicion
 
 # Rows of these say that a source knows a person.
 _ABOUT_A_CLINICIAN = (
@@ -24,39 +22,6 @@ _ABOUT_A_CLINICIAN = (
     "appointment",
     "session",
     "session_clinician",
-)
-
-
-@dataclass(frozen=True)
-class Needs:
-    """Entities behind a guardrail.
-
-    required: groups, of each of which a source that counts for the person must map one entity, or the verdict is
-    unknown, `no_source`.
-    supporting: entities that change the verdict where a source maps them (FTE, leave); a stale one makes it unknown.
-    """
-
-    required: tuple[tuple[str, ...], ...]
-    supporting: tuple[str, ...]
-
-    @property
-    def entities(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*(name for group in self.required for name in group), *self.supporting]))
-
-
-NEEDS: Mapping[str, Needs] = MappingProxyType(
-    {
-        "direct_hours": Needs(required=(("session",),), supporting=("session_clinician", "employment")),
-        "utilization": Needs(
-            required=(("session",), ("schedule_block", "availability_template")),
-            supporting=("session_clinician", "employment", "pto_ledger"),
-        ),
-        "active_caseload": Needs(
-            required=(("case_assignment",), ("session",), ("session_participant",), ("appointment",)),
-            supporting=("session_clinician", "employment"),
-        ),
-        "no_show": Needs(required=(("appointment",),), supporting=()),
-    }
 )
 
 
@@ -90,16 +55,18 @@ def with_known(rows: Table, tables: CanonicalTables, *entities: str) -> Table:
 def with_input_state(rows: Table, tables: CanonicalTables, guardrail_id: str) -> Table:
     """The rows (`clinician_key`, `week_end_at`) with `lacks_source` and `is_stale` for a guardrail's inputs.
 
+    `is_partial` becomes true where they rest on a suspect record (decision 3).
     Where no appointment and no session is known at all, every row lacks its source (decision 1.1).
     """
     needs = NEEDS[guardrail_id]
+    rows = with_suspicion(rows, tables, guardrail_id, needs.entities)
     joined = rows.left_join(_complete_until(tables, needs.entities), "clinician_key").drop("clinician_key_right")
-    asked = dict.fromkeys(name for group in needs.required for name in group)
+    asked = dict.fromkeys(name for group in needs.required_entities for name in group)
     joined = with_known(joined.rename(person_key="clinician_key"), tables, *asked)
     joined = joined.cross_join(_activity(tables))
     # An EHR that answers, and shows neither an appointment nor a session of anybody, may not have been allowed to.
     lacks_source: Value = joined.activity_n == 0
-    for group in needs.required:
+    for group in needs.required_entities:
         is_known: Value = literal(value=False)
         for entity in group:
             is_known = is_known | joined[f"knows_{entity}"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 
 from pacekeeper.measures import Mart, MartColumn, Reason, State
+from pacekeeper.measures.needs import Needs, supplier
 from pacekeeper.policy import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, lint, load_policy, profiles
 from pacekeeper_assets import MARTS
-from pacekeeper_assets.completeness import NEEDS, Needs
+from pacekeeper_assets.needs import NEEDS
 
 _MARTS = """\
 # Marts
@@ -30,19 +31,6 @@ A practice states its own in a TOML file that begins with `extends = "default"`;
 force when it began. Decision 1.9 is point 9 of
 [decision 1](../decisions/0001-measures-where-the-domain-leaves-room.md).
 """
-
-# What kind of system a practice usually keeps an entity in.
-_SOURCE_KINDS = {
-    "session": "EHR",
-    "session_clinician": "EHR",
-    "session_participant": "EHR",
-    "appointment": "EHR",
-    "case_assignment": "EHR",
-    "schedule_block": "EHR or schedule",
-    "availability_template": "EHR or schedule",
-    "employment": "HR",
-    "pto_ledger": "HR",
-}
 
 
 def marts_markdown() -> str:
@@ -88,8 +76,8 @@ def _profile(policy: Policy) -> str:
 
 def _guardrail(guardrail: GuardrailPolicy) -> list[str]:
     needs = NEEDS[guardrail.id]
-    required = " and ".join(" or ".join(f"`{name}`" for name in group) for group in needs.required)
-    supporting = ", ".join(f"`{name}`" for name in needs.supporting) or "nothing else"
+    required = " and ".join(" or ".join(f"`{name}`" for name in group) for group in needs.required_entities)
+    supporting = ", ".join(f"`{name}`" for name in needs.supporting_entities) or "nothing else"
     lines = [f"### {guardrail.id}", "", f"{guardrail.title}, per {guardrail.period}.", ""]
     lines += [f"Acts on it: {guardrail.owner}. Severity of a breach: {guardrail.severity}."]
     lines += [f"Needs {required}; reads {supporting} where a source has it.", *_fed_by(needs), ""]
@@ -102,7 +90,7 @@ def _guardrail(guardrail: GuardrailPolicy) -> list[str]:
 def _fed_by(needs: Needs) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for entity in needs.entities:
-        kinds.setdefault(_SOURCE_KINDS[entity], []).append(f"`{entity}`")
+        kinds.setdefault(supplier(entity), []).append(f"`{entity}`")
     return [
         "",
         "| fed by | with |",

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import dagster as dg
 
 from pacekeeper.home import PracticeHome
+from pacekeeper.measures import Reason
+from pacekeeper_assets.explanation import why_no_source
 from pacekeeper_assets.marts import mart_key
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, asset_border
 
 RESULT = mart_key("guardrail_result")
+NO_SOURCE = Reason.NO_SOURCE.value
 
 
 @dataclass(frozen=True)
-class _LastWeek:
+class LastWeek:
     """Verdicts of a guardrail in the last judged week: how many by state, breached and unknown subjects by reason."""
 
     week: str | None
@@ -39,14 +42,15 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
             home = practice.home()
             policy = home.policy()
             found = {guardrail: _last_week(home, guardrail) for guardrail in guardrails}
+            missing = missing_sources(home, [name for name, last in found.items() if NO_SOURCE in last.unknown])
         for guardrail, last in found.items():
             yield _breach(guardrail, last, severity=policy.guardrail(guardrail).severity)
-            yield _measurable(guardrail, last)
+            yield measurable(guardrail, last, missing=missing.get(guardrail))
 
     return check
 
 
-def _last_week(home: PracticeHome, guardrail: str) -> _LastWeek:
+def _last_week(home: PracticeHome, guardrail: str) -> LastWeek:
     with home.warehouse.connect() as connection:
         rows = connection.raw.execute(
             "SELECT period, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
@@ -61,10 +65,10 @@ def _last_week(home: PracticeHome, guardrail: str) -> _LastWeek:
         if state == "unknown":
             unknown[reason] = unknown.get(reason, 0) + 1
     breached = [(str(key), str(reason)) for _, key, state, reason in rows if state == "breach"]
-    return _LastWeek(rows[0][0] if rows else None, states, breached, unknown)
+    return LastWeek(rows[0][0] if rows else None, states, breached, unknown)
 
 
-def _breach(guardrail: str, last: _LastWeek, *, severity: str) -> dg.AssetCheckResult:
+def _breach(guardrail: str, last: LastWeek, *, severity: str) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "week": str(last.week),
         **{f"state_{state}": count for state, count in sorted(last.states.items())},
@@ -83,7 +87,17 @@ def _breach(guardrail: str, last: _LastWeek, *, severity: str) -> dg.AssetCheckR
     )
 
 
-def _measurable(guardrail: str, last: _LastWeek) -> dg.AssetCheckResult:
+def missing_sources(home: PracticeHome, guardrails: Sequence[str]) -> dict[str, str]:
+    """What would have to be there, for guardrails with a verdict that is unknown for want of a source."""
+    if not guardrails:
+        return {}
+    from pacekeeper.capability import practice_capability
+
+    return why_no_source(practice_capability(home), guardrails)
+
+
+def measurable(guardrail: str, last: LastWeek, *, missing: str | None) -> dg.AssetCheckResult:
+    """Red where a verdict of the last judged week is unknown; missing: what a source would have to supply."""
     unknown = sum(last.unknown.values())
     total = sum(last.states.values())
     return dg.AssetCheckResult(
@@ -93,5 +107,9 @@ def _measurable(guardrail: str, last: _LastWeek) -> dg.AssetCheckResult:
         passed=total > 0 and unknown == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{unknown} of {total} verdicts are unknown" if total else "there are no verdicts",
-        metadata={"week": str(last.week), **{f"reason_{r or 'none'}": n for r, n in sorted(last.unknown.items())}},
+        metadata={
+            "week": str(last.week),
+            **{f"reason_{r or 'none'}": n for r, n in sorted(last.unknown.items())},
+            **({} if missing is None else {"missing": missing}),
+        },
     )

@@ -33,7 +33,7 @@ from pacekeeper.errors import (
     PolicyError,
     RetryableError,
 )
-from pacekeeper.stream import JsonLines, Keep, Page, Stream, Window
+from pacekeeper.stream import JsonLines, Keep, Page, Rejected, Stream, Window
 
 if TYPE_CHECKING:
     from pacekeeper.http import BearerToken, ClientCredentials, HttpConfig, SourceClient
@@ -69,6 +69,7 @@ __all__ = [
     "PluginError",
     "PolicyError",
     "Ref",
+    "Rejected",
     "RetryableError",
     "SourceClient",
     "SourceContext",

@@ -85,6 +85,12 @@ class Connector(Generic[S]):
     #: Canonical value by vendor code, by name of the map; a site overrides single codes in its settings.
     value_maps: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     mappings: ClassVar[tuple[EntityMapping, ...]] = ()
+    #: Why a test of the conformance suite does not apply, by name of the test; shown by `pacekeeper connectors`.
+    conformance_skips: ClassVar[Mapping[str, str]] = {}
+    #: What this connector cannot do, in sentences; listed in the generated connector matrix.
+    known_limits: ClassVar[tuple[str, ...]] = ()
+    #: How it proves itself to a source, in words; empty = by the secrets its settings name, if there are any.
+    authentication: ClassVar[tuple[str, ...]] = ()
     streams: Sequence[Stream] = ()
 
     def __init__(self, settings: S, context: SourceContext, http: SourceClient | None = None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -79,7 +80,7 @@ class PracticeHome:
         """The writable warehouse; only a run opens it."""
         from pacekeeper.engine.duckdb import Warehouse
 
-        return Warehouse(self.data_dir / "warehouse.duckdb")
+        return Warehouse(self.data_dir / "warehouse.duckdb", memory_limit=self.memory_limit)
 
     @cached_property
     def published(self) -> Warehouse:
@@ -91,7 +92,12 @@ class PracticeHome:
                 f"nothing has been published yet in {self.published_dir}: run `pacekeeper run` first, or correct "
                 "data_dir in the settings"
             )
-        return Warehouse(self.read_copy)
+        return Warehouse(self.read_copy, memory_limit=self.memory_limit)
+
+    @property
+    def memory_limit(self) -> str:
+        """What DuckDB may use: the settings' own limit, else half of the memory this process may have."""
+        return self.settings.warehouse.memory_limit or f"{_memory_bytes() // 2 // 2**20}MiB"
 
     @cached_property
     def ops(self) -> OpsDatabase:
@@ -186,3 +192,17 @@ class PracticeHome:
             connection.create_schemas()
             for mart in marts:
                 connection.raw.execute(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
+
+
+def _memory_bytes() -> int:
+    """Memory of this machine, or of the container it is, in bytes; 8 GiB where neither says."""
+    found = []
+    try:
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # no POSIX
+        found.append(8 * 2**30)
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        file = Path("/sys/fs/cgroup") / name
+        with suppress(OSError, ValueError):  # no container, or "max"
+            found.append(int(file.read_text(encoding="ascii")))
+    return min(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,6 +182,7 @@ def _check_declarations(entry: ConnectorEntry, found: type[Connector[Any]]) -> N
         _refuse(entry, "its settings_type is no subclass of pacekeeper.ConnectorSettings", "derive it from that")
     if found.read is Connector.read and found.read_stream is Connector.read_stream:
         _refuse(entry, "it implements neither read nor read_stream", "implement one of the two")
+    _check_texts(entry, found)
     streams = found.streams
     if isinstance(streams, property | cached_property):  # depends on settings; build_source checks the instance
         return
@@ -195,6 +196,21 @@ def _check_declarations(entry: ConnectorEntry, found: type[Connector[Any]]) -> N
                 f"its mapping to {mapping.entity} is of stream {mapping.of!r}, which is not declared",
                 f"use one of {', '.join(sorted(declared))}",
             )
+
+
+def _check_texts(entry: ConnectorEntry, found: type[Connector[Any]]) -> None:
+    """What is shown to people about a connector is there in the form in which it is shown."""
+    for name in ("known_limits", "authentication"):
+        texts = getattr(found, name)
+        if not (isinstance(texts, tuple | list) and all(isinstance(text, str) for text in texts)):
+            _refuse(entry, f"its {name} is no sequence of texts", f'set {name} = ("...",)')
+    skips = found.conformance_skips
+    if not isinstance(skips, Mapping) or not all(isinstance(why, str) and why.strip() for why in skips.values()):
+        _refuse(
+            entry,
+            "its conformance_skips has an entry without a written reason",
+            'set conformance_skips = {"<name of the test>": "<why it does not apply>"}',
+        )
 
 
 def _check_stream_types(entry: ConnectorEntry, streams: Any) -> None:

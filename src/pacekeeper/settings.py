@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 FILE_NAME = "pacekeeper.toml"
 #: Names the settings file, when it is neither in the working directory nor above it.
 FILE_VARIABLE = "PACEKEEPER_CONFIG"
-_SECTIONS = ("practice", "policy", "identity", "sources")
+_SECTIONS = ("practice", "policy", "identity", "warehouse", "sources")
 #: dlt loads source `ehr` by way of schema `raw_ehr_staging`; the others stand for rows that come from no source.
 _TAKEN_NAMES = frozenset({"settings", "derived"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -85,6 +85,12 @@ class IdentitySettings(_Section):
     crosswalk: Path | None = None
 
 
+class WarehouseSettings(_Section):
+    """`[warehouse]`. memory_limit: such as "8GB", above which DuckDB spills to disk; null = half of the memory."""
+
+    memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(\.[0-9]{1,3})? ?[KMGT]i?B$")] | None = None
+
+
 class SourceSettings(_Section):
     """`[sources.<name>]`: the keys every source has; all others are `options`, the connector's own settings.
 
@@ -132,6 +138,7 @@ class Settings(BaseSettings):
     practice: PracticeSettings = PracticeSettings(name="unconfigured practice", home_tz="UTC")
     policy: PolicySettings = PolicySettings()
     identity: IdentitySettings = IdentitySettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
     sources: dict[str, SourceSettings] = {}
     home: Path = Field(default_factory=Path.cwd)
     file: Path | None = None

@@ -37,7 +37,10 @@ _CURRENT = "__current"
 
 @dataclass(frozen=True, kw_only=True)
 class Keep:
-    """Scopes a stream: a record with none of `values` at `path` is out of scope, counted under `reason`."""
+    """Scopes a stream by the values at a path, counted under `reason`.
+
+    As `keep`, a record with none of `values` is out of scope; as `drop`, one with any of them.
+    """
 
     path: str
     values: frozenset[str]
@@ -54,6 +57,7 @@ class Stream:
     carry the ids; `none` = the source never says.
     child_of, explode: rows are the elements of a repeated field of the parent's records; they have no key of their
     own, and follow their parent: `parent_key` joins to the parent's `row_key`.
+    drop: what must never land.
     resource_type: value of `resourceType` a record must have, else it is out of scope.
     """
 
@@ -65,6 +69,7 @@ class Stream:
     child_of: str | None = None
     explode: str | None = None
     keep: Keep | None = None
+    drop: Sequence[Keep] = ()
     resource_type: str | None = None
     description: str = ""
 
@@ -131,6 +136,19 @@ class JsonLines:
         return len(self.documents)
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something of a source that cannot be read as records: a faulty transaction set, message or file.
+
+    It counts as one row read and rejected of its page's stream, so that the ledger and the quarantine name it.
+    reason: lower_snake_case. locator: where it is, by file name without folder, position or control number; never a
+    value of a record.
+    """
+
+    reason: str
+    locator: str
+
+
 Rows: TypeAlias = "Sequence[Mapping[str, Any]] | pa.Table | JsonLines"
 
 
@@ -139,14 +157,19 @@ class Page:
     """What one step of a read hands over.
 
     stream: a declared stream; its child streams are exploded from the same rows.
+    rejected: what the connector itself could not read; see Rejected.
     deleted: source ids the source reports as deleted.
     watermark: the server's own time for this read; becomes the next `since` when the load is committed.
+    is_whole: whether the read this page is part of holds everything of its stream, so that what it lacks does not
+    exist; null = it does where the window asked for everything. One page that says no outweighs the others.
     """
 
     stream: str
     rows: Rows = ()
     deleted: Sequence[str] = ()
     watermark: datetime | None = None
+    rejected: Sequence[Rejected] = ()
+    is_whole: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

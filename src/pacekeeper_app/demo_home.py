@@ -1,14 +1,23 @@
-"""A practice home whose sources are a synthetic practice: its FHIR server and its CSV files."""
+"""A practice home whose sources are a synthetic practice: its FHIR server, its files, its billing, its surveys."""
 
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import FILE_NAME, load_settings
 from pacekeeper.testing import Practice
+
+if TYPE_CHECKING:
+    from pacekeeper.testing.survey_corpus import SurveyCorpus
+    from pacekeeper.testing.x12_files import BillingFiles
 
 HOME_TZ = "America/New_York"
 _SETTINGS = """\
@@ -31,23 +40,89 @@ quarantine_limit = 0.15        # a short HR file: one bad row is much of it
 mapping = "files/mapping.toml"
 default_tz = {home_tz}
 """
+_BILLING = """
+[sources.billing]
+connector = "x12"
+folder = "billing"
+default_tz = {home_tz}
+"""
+_SURVEYS = """
+[sources.surveys]
+connector = "redcap"
+url = {url}
+token = {client_token}
+mapping = "surveys/measures.toml"
+default_tz = {home_tz}
+
+[sources.pulse]
+connector = "redcap"
+url = {url}
+token = {staff_token}
+mapping = "surveys/pulse.toml"
+default_tz = {home_tz}
+"""
 
 
-def write_demo_home(folder: Path, practice: Practice, *, base_url: str, token: str) -> PracticeHome:
+@dataclass(frozen=True)
+class ServedSurveys:
+    """REDCap projects, and the address of the server that serves them."""
+
+    corpus: SurveyCorpus
+    url: str
+
+
+def write_demo_home(
+    folder: Path,
+    practice: Practice,
+    *,
+    base_url: str,
+    token: str,
+    billing: BillingFiles | None = None,
+    surveys: ServedSurveys | None = None,
+) -> PracticeHome:
     """Write settings and files of a synthetic practice into `folder`; data that lies there already stays.
 
-    base_url, token: of the server that serves `practice.resources`.
+    base_url, token: of the server that serves `practice.resources`. billing, surveys: null = the practice has none.
     """
-    files = folder / "files"
-    files.mkdir(parents=True, exist_ok=True)
-    for name, text in practice.files.items():
-        (files / name).write_text(text, encoding="utf-8")
     shipped = resources.files("pacekeeper_connectors.tabular") / "example_mapping.toml"
-    (files / "mapping.toml").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    hr = {name: text.encode() for name, text in practice.files.items()}
+    _fill(folder / "files", {**hr, "mapping.toml": shipped.read_bytes()})
+    values = {"home_tz": HOME_TZ, "base_url": base_url, "token": token}
+    text = _SETTINGS
+    if billing is not None:
+        _fill(folder / "billing", billing.files)
+        text += _BILLING
+    if surveys is not None:
+        from pacekeeper.testing.survey_corpus import CLIENT_TOKEN, STAFF_TOKEN
+
+        found = surveys.corpus
+        _fill(
+            folder / "surveys",
+            {"measures.toml": found.client_file.encode(), "pulse.toml": found.staff_file.encode()},
+        )
+        values |= {"url": surveys.url, "client_token": CLIENT_TOKEN, "staff_token": STAFF_TOKEN}
+        text += _SURVEYS
     settings = folder / FILE_NAME
-    settings.write_text(
-        _SETTINGS.format(home_tz=json.dumps(HOME_TZ), base_url=json.dumps(base_url), token=json.dumps(token)),
-        encoding="utf-8",
-    )
+    settings.write_text(text.format(**{k: json.dumps(v) for k, v in values.items()}), encoding="utf-8")
     settings.chmod(0o600)
     return PracticeHome(load_settings(settings))
+
+
+def port_before(folder: Path, source: str) -> int:
+    """The loopback port that the demo's settings name for a source; 0 where there is none.
+
+    A source at another address is read whole again: the kernel cannot know that it is the same server.
+    """
+    try:
+        before = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["sources"][source]
+        address = urlsplit(before.get("base_url") or before["url"])
+        port = address.port or 0
+    except (OSError, ValueError, KeyError, AttributeError):
+        return 0
+    return port if address.hostname == "127.0.0.1" else 0
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pacekeeper.errors import ConfigError
 from pacekeeper.home import PracticeHome
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def prepare_dagster(home: PracticeHome) -> None:
 def run_night(home: PracticeHome, *, as_of: datetime | None, listener: Listener | None = None) -> NightResult:
     """Run the nightly job to its end. Raises RetryableError while another run of this practice is under way.
 
-    Raises ConfigError where it could not even begin: without its hash secret, its policy or a data folder.
+    Raises ConfigError where it could not even begin: without its hash secret, its policy or a data folder, or with an
+    as_of before one that a source has been read as of (decision 3).
     """
     with home.only_run(), _quiet():
         from dagster import DagsterInstance
@@ -77,6 +79,7 @@ def run_night(home: PracticeHome, *, as_of: datetime | None, listener: Listener 
 
         home.create(MARTS.values())
         home.hash_key()
+        _refuse_the_past(home, as_of)
         prepare_dagster(home)
         job = build_definitions(home.settings).resolve_job_def(NIGHTLY)
         started = datetime.now(UTC)
@@ -94,6 +97,20 @@ def run_night(home: PracticeHome, *, as_of: datetime | None, listener: Listener 
             night = _outcome(home, instance, result, started)
         home.ops.finish_run(night.run_id, state="success" if night.succeeded else "failed", ended_at=datetime.now(UTC))
     return night
+
+
+def _refuse_the_past(home: PracticeHome, as_of: datetime | None) -> None:
+    """Raise ConfigError where a source was read as of a later instant: what it says now would be dated before that."""
+    from pacekeeper.ops import StreamState
+
+    reads = [(s.complete_through, s.source) for s in home.ops.rows(StreamState) if s.complete_through is not None]
+    last, source = max((read for read in reads if read[1] in home.sources), default=(None, ""))
+    if as_of is not None and last is not None and as_of < last:
+        raise ConfigError(
+            f"the run is to judge as of {as_of:%Y-%m-%d %H:%M} UTC, but source {source} has been read as of "
+            f"{last:%Y-%m-%d %H:%M} UTC: what it says now would be on record as seen before that. Leave --as-of out, "
+            "or give an instant that is not earlier; to judge the past, use another data_dir (of the demo: --fresh)"
+        )
 
 
 def _bury_killed_runs(home: PracticeHome, instance: DagsterInstance) -> None:

@@ -12,10 +12,12 @@ _FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 def pages() -> Mapping[str, str]:
     """Markdown by file name."""
     from pacekeeper.contract.dictionary import dictionary_markdown
+    from pacekeeper_app.connector_matrix import connectors_markdown
     from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
 
     return {
         "canonical-dictionary.md": dictionary_markdown(),
+        "connectors.md": connectors_markdown(),
         "guardrails.md": guardrails_markdown(),
         "marts.md": marts_markdown(),
     }

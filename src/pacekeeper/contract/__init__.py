@@ -23,6 +23,7 @@ from pacekeeper.contract.clinician import Clinician
 from pacekeeper.contract.clinician_identifier import ClinicianIdentifier
 from pacekeeper.contract.coverage import Coverage
 from pacekeeper.contract.ehr_event import EhrEvent
+from pacekeeper.contract.ehr_interval import EhrInterval
 from pacekeeper.contract.employment import Employment
 from pacekeeper.contract.entity import DERIVED, SETTINGS, Entity, Rule, entity_name
 from pacekeeper.contract.episode import Episode
@@ -89,6 +90,7 @@ ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(
             Message,
             Task,
             EhrEvent,
+            EhrInterval,
             MeasureResponse,
             MeasureItem,
             Charge,

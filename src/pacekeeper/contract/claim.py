@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 
 from pacekeeper.contract.billing_vocabulary import ClaimFrequency, PayerClass
-from pacekeeper.contract.entity import Entity, coded, column, instant, source_code
+from pacekeeper.contract.entity import Entity, coded, column, source_code
 
 
 class Claim(Entity, table=True):
@@ -20,7 +20,7 @@ class Claim(Entity, table=True):
     frequency: ClaimFrequency = coded("New, or in place of an earlier claim.")
     frequency_source_code: str | None = source_code("frequency")
     original_claim_key: str | None = column("Key of the claim it replaces or voids.", null="it is new, or not said")
-    submitted_at: datetime | None = instant("When it was submitted, UTC.", null="not said")
+    submitted_on: date | None = column("Day it was submitted.", null="not said")
     service_from: date | None = column("First day of service, local.", null="not said")
     service_to: date | None = column("Last day of service, local.", null="not said")
     place_of_service: str | None = column("CMS place-of-service code.", null="not said")

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import ClassVar
 
 from pacekeeper.contract.billing_vocabulary import ClaimEventStatus
-from pacekeeper.contract.entity import Entity, coded, column, instant, source_code
+from pacekeeper.contract.entity import Entity, coded, column, source_code
 
 
 class ClaimEvent(Entity, table=True):
@@ -14,7 +14,7 @@ class ClaimEvent(Entity, table=True):
 
     claim_event_key: str = column("Key of the report.", key=True)
     claim_key: str = column("Key of the claim.")
-    at: datetime | None = instant("When it was said, UTC.", null="not said")
+    reported_on: date | None = column("Day it was said.", null="not said")
     status: ClaimEventStatus = coded("State of the claim.")
     status_source_code: str | None = source_code("status")
     detail_code: str | None = column("Status code beside the category (X12 code list 508).", null="not said")

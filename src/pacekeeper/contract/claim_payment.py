@@ -13,7 +13,7 @@ class ClaimPayment(Entity, table=True):
     grain: ClassVar[str] = "one row per claim in a remittance"
 
     claim_payment_key: str = column("Key of this processing.", key=True)
-    remit_key: str = column("Key of the remittance.")
+    remit_key: str | None = column("Key of the remittance.", null="the source names none")
     claim_key: str | None = column("Key of the claim, by the practice's own number.", null="not said")
     client_key: str | None = column("Key of the client.", null="not linked")
     clinician_key: str | None = column("Key of the rendering clinician.", null="not said")

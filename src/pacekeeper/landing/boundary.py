@@ -24,19 +24,21 @@ from pacekeeper.errors import DataError, PluginError
 from pacekeeper.landing.identity_sql import install_keyed_hash, messages
 from pacekeeper.landing.paths import sql_literal
 from pacekeeper.landing.stream_sql import DOCUMENTS, StreamSql
-from pacekeeper.stream import JsonLines, Page, Rows, Stream
+from pacekeeper.stream import JsonLines, Page, Rejected, Rows, Stream
 
 if TYPE_CHECKING:
     from pacekeeper.privacy import HashKey
 
-#: Records are worked on together when so many, or so many bytes of them, are waiting. Two of the engine's row groups.
-FLUSH_ROWS = 245_760
+#: Records are worked on together when so many, or so many bytes of them, are waiting. Four of the engine's row groups.
+FLUSH_ROWS = 491_520
 FLUSH_BYTES = 384 << 20
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 #: A source that has more undeclared names than this uses its data as names.
 _UNDECLARED_NAMES = 200
 _OTHER_NAMES = "(other names)"
 _FILE_NAME = re.compile(r"([A-Za-z_]+)(\.\d{1,6})?(\.[a-z]{2,6})?")
+_REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LOCATOR = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 PartKind = Literal["rows", "rejected", "deleted"]
 
@@ -55,7 +57,7 @@ class Part:
     def write(self, file: Path, *, columns: str = "*") -> None:
         """Write a Parquet file. columns: SQL for the columns it gets."""
         # Hashes do not compress, and nobody looks one up in a spool: a third of the time for a tenth more bytes.
-        how = "FORMAT parquet, COMPRESSION uncompressed, WRITE_BLOOM_FILTER false"
+        how = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION uncompressed, WRITE_BLOOM_FILTER false"
         self._con.execute(f"COPY (SELECT {columns} FROM ({self._query})) TO {sql_literal(str(file))} ({how})")
 
 
@@ -100,16 +102,7 @@ class Boundary:
         self._source = source
         self._sink = sink
         self._flush_rows = flush_rows
-        self._sql = {
-            stream.name: StreamSql(
-                stream,
-                [s for s in streams if s.child_of == stream.name],
-                source,
-                default_tz,
-                is_fhir=_root(stream, streams).resource_type is not None,
-            )
-            for stream in streams
-        }
+        self._sql = {sql.stream.name: sql for sql in _sql_of(streams, None, source, default_tz)}
         self._pending: dict[str, list[pa.Table]] = {}
         self._seen: Counter[str] = Counter()
         self.counts = {stream.name: StreamCounts() for stream in streams}
@@ -131,11 +124,14 @@ class Boundary:
         if documents.num_rows:
             self._pending.setdefault(name, []).append(documents)
             self._seen[name] += documents.num_rows
-            is_large = sum(table.nbytes for table in self._pending[name]) >= FLUSH_BYTES
-            if is_large or self.waiting(name) >= self._flush_rows:
+            while self.waiting(name) >= self._flush_rows:
+                self._flush(sql, self._flush_rows)
+            if sum(table.nbytes for table in self._pending.get(name, ())) >= FLUSH_BYTES:
                 self._flush(sql)
         if page.deleted:
             self._delete(sql.stream, page.deleted)
+        if page.rejected:
+            self._reject(sql.stream, page.rejected)
 
     def waiting(self, stream: str) -> int:
         """Rows taken in that have not been processed yet."""
@@ -180,10 +176,15 @@ class Boundary:
         finally:
             self._con.unregister("_page")
 
-    def _flush(self, sql: StreamSql) -> None:
-        self._con.register(DOCUMENTS, pa.concat_tables(self._pending.pop(sql.stream.name)))
+    def _flush(self, sql: StreamSql, rows: int | None = None) -> None:
+        """Work on what is waiting; rows: on so many, because a part that fills its row groups loads faster."""
+        waiting = pa.concat_tables(self._pending.pop(sql.stream.name))
+        if rows is not None and waiting.num_rows > rows:
+            self._pending[sql.stream.name] = [waiting.slice(rows)]
+            waiting = waiting.slice(0, rows)
+        self._con.register(DOCUMENTS, waiting)
         try:
-            self._process(sql, DOCUMENTS)
+            self._process(sql)
         except duckdb.Error as error:
             # The engine's own text quotes values.
             raise DataError(
@@ -193,9 +194,9 @@ class Boundary:
         finally:
             self._con.unregister(DOCUMENTS)
 
-    def _process(self, sql: StreamSql, documents: str) -> None:
+    def _process(self, sql: StreamSql, records: str | None = None) -> None:
         """Type, hash and hand over the rows of one stream; then explode its children from the rows that were kept."""
-        self._con.execute(sql.parse(documents))
+        self._con.execute(sql.parse(records))
         for statement in sql.hash_tables():
             self._con.execute(statement)
         self._con.execute(sql.type_rows())
@@ -204,7 +205,7 @@ class Boundary:
             self._drop_superseded(sql)
         self._hand_over(sql)
         for child in sql.children:
-            self._process(self._sql[child.name], sql.explode(child))
+            self._process(child, sql.explode(child))
         self._con.execute(f"DROP TABLE {sql.typed}")
 
     def _count(self, sql: StreamSql) -> None:
@@ -261,12 +262,37 @@ class Boundary:
         self.counts[stream.name].deleted += int(row[0]) if row else 0
         self._sink("deleted", stream.name, Part(self._con, "SELECT row_key FROM _deleted"))
 
+    def _reject(self, stream: Stream, units: Sequence[Rejected]) -> None:
+        """Put on record what the connector itself could not read."""
+        if any(not _REASON.fullmatch(unit.reason) or not _LOCATOR.fullmatch(unit.locator) for unit in units):
+            raise PluginError(
+                connector=self._source,
+                reason=f"a page of stream {stream.name} rejects something under a reason or a locator of a wrong form",
+                fix="give a lower_snake_case reason, and a printable locator of at most 200 characters",
+            )
+        counts = self.counts[stream.name]
+        counts.read += len(units)
+        counts.rejected_rows += len(units)
+        counts.rejected.update(("", unit.reason) for unit in units)
+        found = {"reason": [unit.reason for unit in units], "locator": [unit.locator for unit in units]}
+        self._con.register("_units", pa.table(found, schema=pa.schema(dict.fromkeys(found, pa.string()))))
+        query = "SELECT NULL::VARCHAR AS row_key, '' AS column_name, reason, locator FROM _units"
+        self._sink("rejected", stream.name, Part(self._con, query))
+        self._con.unregister("_units")
 
-def _root(stream: Stream, streams: Sequence[Stream]) -> Stream:
-    """The top-level stream whose records a stream's rows come from."""
-    while stream.child_of is not None:
-        stream = next(s for s in streams if s.name == stream.child_of)
-    return stream
+
+def _sql_of(
+    streams: Sequence[Stream], parent: Stream | None, source: str, default_tz: str | None, *, is_fhir: bool = False
+) -> list[StreamSql]:
+    """SQL of the streams below a parent (null: of the top-level ones), each with the SQL of its own children."""
+    found = []
+    for stream in streams:
+        if stream.child_of == (parent.name if parent else None):
+            is_resource = is_fhir or stream.resource_type is not None
+            below = _sql_of(streams, stream, source, default_tz, is_fhir=is_resource)
+            own = [sql for sql in below if sql.stream.child_of == stream.name]
+            found += [StreamSql(stream, own, source, default_tz, is_fhir=is_resource), *below]
+    return found
 
 
 def _documents_of(rows: Sequence[Mapping[str, Any]]) -> pa.Array[Any]:

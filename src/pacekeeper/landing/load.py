@@ -6,14 +6,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.errors import ConfigError, DataError, FatalError
 from pacekeeper.landing.dlt_load import load_versions
-from pacekeeper.landing.paths import sql_literal, sql_name
-from pacekeeper.landing.spool import Manifest, StreamManifest, parts
+from pacekeeper.landing.paths import sql_name
+from pacekeeper.landing.rejected import list_rejected
+from pacekeeper.landing.spool import Manifest, StreamManifest
 from pacekeeper.landing.versions import NewVersions, VersionFinder, all_columns, parents_first, schema_of
 from pacekeeper.ops import OpsDatabase, StreamReason, StreamRun, StreamState
 
@@ -36,6 +37,7 @@ def load_source(
     as_of: datetime,
     work_dir: Path,
     rejected_limit: float = 1.0,
+    fingerprints: Mapping[str, str] | None = None,
 ) -> list[StreamRun]:
     """Land one source's complete read, move its stream state, return its landing ledger.
 
@@ -43,7 +45,10 @@ def load_source(
     last. Raises FatalError when the load fails or a declared column changed its type, ConfigError when the keys were
     made under another secret than those that have landed; the warehouse is then as it was. Raises DataError, with
     everything landed, where a stream lost more than `rejected_limit` of its rows in scope (0 to 1): that stream then
-    does not count as read completely, and is read from the same point again.
+    does not count as read completely, and is read from the same point again. Raises FatalError, with everything landed
+    and on record, where the ledger does not balance: nothing then counts as read completely.
+
+    fingerprints: by stream, what this read's declarations were; kept beside the stream's state.
     """
     source = manifest.source
     work_dir = work_dir / source
@@ -58,19 +63,29 @@ def load_source(
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     faultpoint("load.committed")
+    suspect: dict[str, int] = {}
     with warehouse.connect() as connection, connection.transaction():
         # dlt keeps the batch it merged last; it counts as client data and nobody reads it.
         connection.raw.execute(f"DROP SCHEMA IF EXISTS {sql_name(schema_of(source) + '_staging')} CASCADE")
         for stream in streams:
             _complete_table(connection, source, stream)
-            _quarantine(connection, source, stream, folder, manifest.streams[stream.name], run_id=run_id)
-    ledger = [_ledger_row(run_id, source, stream.name, manifest, found[stream.name]) for stream in streams]
+            suspect[stream.name] = list_rejected(
+                connection, source, stream, folder, manifest.streams[stream.name], run_id=run_id
+            )
+    ledger = [
+        _ledger_row(run_id, stream.name, manifest, found[stream.name], suspect=suspect[stream.name])
+        for stream in streams
+    ]
     reasons = [row for name in found for row in _reasons(run_id, source, name, manifest.streams[name])]
+    unbalanced = [row for row in ledger if not row.is_balanced]
+    if unbalanced:
+        ops.add([*ledger, *reasons])
+        _refuse(unbalanced)
     lossy = _lossy_streams(streams, ledger, rejected_limit)
-    states = [s for s in _states(ops, manifest, streams, found, as_of=as_of) if s.stream not in lossy]
+    states = _states(ops, manifest, streams, found, as_of=as_of, fingerprints=fingerprints or {})
     declared = {stream.name for stream in streams}
     ops.remove(state for state in ops.rows(StreamState, source=source) if state.stream not in declared)
-    ops.add([*ledger, *reasons, *states])
+    ops.add([*ledger, *reasons, *(state for state in states if state.stream not in lossy)])
     if lossy:
         raise DataError(
             f"source {source}: more than {rejected_limit:.0%} of the rows of {', '.join(sorted(lossy))} were rejected; "
@@ -78,6 +93,18 @@ def load_source(
             f"default_tz or quarantine_limit in [sources.{source}]"
         )
     return ledger
+
+
+def _refuse(unbalanced: Sequence[StreamRun]) -> NoReturn:
+    lines = ", ".join(
+        f"{row.stream} (read {row.read} = {row.inserted} new + {row.updated} changed + {row.unchanged} same + "
+        f"{row.duplicate} double + {row.rejected} rejected + {row.out_of_scope} out of scope)"
+        for row in unbalanced
+    )
+    raise FatalError(
+        f"source {unbalanced[0].source}: the landing ledger does not balance for {lines}. This is a fault in "
+        "Pacekeeper: please report it with this line"
+    )
 
 
 def _lossy_streams(streams: Sequence[Stream], ledger: Sequence[StreamRun], limit: float) -> set[str]:
@@ -167,37 +194,11 @@ def _complete_table(connection: Connection, source: str, stream: Stream) -> None
     )
 
 
-def _quarantine(
-    connection: Connection, source: str, stream: Stream, folder: Path, manifest: StreamManifest, *, run_id: str
-) -> None:
-    """Bring the list of rejected rows up to date; it holds keys and reasons only.
-
-    A rejected record stays listed until it is read again: an incremental read says nothing about the others. What has
-    no key is listed until the next read.
-    """
-    table = f"quarantine.{sql_name(f'raw_{source}_{stream.name}')}"
-    connection.raw.execute(
-        f"CREATE TABLE IF NOT EXISTS {table} "
-        "(row_key VARCHAR, column_name VARCHAR, reason VARCHAR, locator VARCHAR, batch_id VARCHAR)"
-    )
-    if manifest.was_full:
-        connection.raw.execute(f"DELETE FROM {table}")
-    else:
-        files = [file for kind in ("rows", "rejected", "deleted") for file in parts(folder, stream.name, kind)]
-        read = " UNION ALL ".join(f"SELECT row_key FROM read_parquet({sql_literal(file)})" for file in files)
-        again = f" OR row_key IN ({read})" if files else ""
-        connection.raw.execute(f"DELETE FROM {table} WHERE row_key IS NULL{again}")
-    for file in parts(folder, stream.name, "rejected"):
-        connection.raw.execute(
-            f"INSERT INTO {table} SELECT row_key, column_name, reason, locator, ? FROM read_parquet(?)", [run_id, file]
-        )
-
-
-def _ledger_row(run_id: str, source: str, stream: str, manifest: Manifest, found: NewVersions) -> StreamRun:
+def _ledger_row(run_id: str, stream: str, manifest: Manifest, found: NewVersions, *, suspect: int) -> StreamRun:
     counts = manifest.streams[stream]
-    row = StreamRun(
+    return StreamRun(
         run_id=run_id,
-        source=source,
+        source=manifest.source,
         stream=stream,
         read=counts.read,
         inserted=found.inserted,
@@ -207,13 +208,8 @@ def _ledger_row(run_id: str, source: str, stream: str, manifest: Manifest, found
         rejected=counts.rejected_rows,
         out_of_scope=sum(counts.out_of_scope.values()),
         tombstones=found.tombstones,
+        suspect=suspect,
     )
-    if not row.is_balanced:
-        raise FatalError(
-            f"source {source}, stream {stream}: the landing ledger does not balance (read {row.read} rows). "
-            "This is a fault in Pacekeeper: please report it with this line"
-        )
-    return row
 
 
 def _reasons(run_id: str, source: str, stream: str, counts: StreamManifest) -> list[StreamReason]:
@@ -240,6 +236,7 @@ def _states(
     found: Mapping[str, NewVersions],
     *,
     as_of: datetime,
+    fingerprints: Mapping[str, str],
 ) -> list[StreamState]:
     before = {state.stream: state.watermark for state in ops.rows(StreamState, source=manifest.source)}
     return [
@@ -250,6 +247,7 @@ def _states(
                 stream, manifest.streams[stream.name], found[stream.name], before.get(stream.name), as_of=as_of
             ),
             complete_through=as_of,
+            fingerprint=fingerprints.get(stream.name),
         )
         for stream in streams
     ]

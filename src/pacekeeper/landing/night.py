@@ -1,52 +1,72 @@
-"""One night's landing: every enabled source is read at once, then landed one after the other."""
+"""One night's landing: every enabled source is read at once, and landed as soon as its read has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from pacekeeper.connector import Connector
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.landing.extract import Extraction, Progress, Request, extract, since_of
+from pacekeeper.landing.fingerprint import changed, fingerprints
 from pacekeeper.landing.load import load_source
 from pacekeeper.landing.worker import Job
-from pacekeeper.ops import SourceRun, StreamState
-from pacekeeper.privacy import describe
+from pacekeeper.ops import SourceRun, StreamRun, StreamState
+from pacekeeper.privacy import describe, plugin_border
 from pacekeeper.stream import Stream
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A source that can be read. fingerprints: by stream, what this read is made by."""
+
+    streams: Sequence[Stream]
+    fingerprints: dict[str, str]
+    request: Request
 
 
 def land_sources(
     home: PracticeHome, *, run_id: str, as_of: datetime, on_progress: Progress | None = None
 ) -> list[SourceRun]:
-    """Read and land every enabled source; one result per source, also on record in the operational database.
+    """Read and land every enabled source; one result per source, on record as soon as the source has been landed.
 
-    A source that fails, for whatever reason, is a result with state `failed`; the others are landed all the same.
-    Raises ConfigError without the hash secret: nothing is read then.
+    A source that fails, for whatever reason, is a result with state `failed`; the others are landed all the same, and
+    none waits for one that takes longer. Raises ConfigError without the hash secret: nothing is read then.
     """
     home.hash_key()
     home.clear_work()
     home.spool_dir.mkdir(parents=True, mode=0o700)
-    ready: dict[str, tuple[Connector[Any], Request]] = {}
+    ready: dict[str, _Ready] = {}
     results: list[SourceRun] = []
     for source in home.sources:
         try:
-            connector = home.connector(source)
-            ready[source] = (connector, _request(home, source, connector.streams, run_id=run_id, as_of=as_of))
+            ready[source] = _prepare(home, source, run_id=run_id, as_of=as_of)
         except PacekeeperError as error:
             results.append(_failed(home, run_id, source, type(error).__name__, str(error)))
-    for extraction in extract([request for _, request in ready.values()], on_progress=on_progress):
-        connector, _ = ready[extraction.source]
-        results.append(_land(home, extraction, list(connector.streams), run_id=run_id, as_of=as_of))
-    home.clear_work()
     home.ops.add(results)
+    with closing(extract([found.request for found in ready.values()], on_progress=on_progress)) as extractions:
+        for extraction in extractions:
+            result = _land(home, extraction, ready[extraction.source], run_id=run_id, as_of=as_of)
+            home.ops.add([result])
+            results.append(result)
+            shutil.rmtree(extraction.folder, ignore_errors=True)
+    home.clear_work()
     return sorted(results, key=lambda result: result.source)
 
 
-def _request(home: PracticeHome, source: str, streams: Iterable[Stream], *, run_id: str, as_of: datetime) -> Request:
-    marks = {state.stream: state.watermark for state in home.ops.rows(StreamState, source=source)}
-    since = since_of({s.name: (marks.get(s.name), s.lag.total_seconds()) for s in streams if s.child_of is None})
+def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime) -> _Ready:
+    settings = home.sources[source]
+    connector = home.connector(source)
+    with plugin_border(source, settings.connector):
+        streams = list(connector.streams)
+        made_by = fingerprints(streams, default_tz=settings.default_tz, settings=connector.settings)
     job = Job(
         config=str(home.settings.file) if home.settings.file else None,
         run_id=run_id,
@@ -54,35 +74,52 @@ def _request(home: PracticeHome, source: str, streams: Iterable[Stream], *, run_
         folder=str(home.spool_dir / run_id / source),
         key_path=str(home.key_path),
         as_of=as_of.isoformat(),
-        since=since,
+        since=_since(home, source, streams, made_by),
     )
-    return Request(job, home.sources[source].deadline_minutes * 60)
+    return _Ready(streams, made_by, Request(job, settings.deadline_minutes * 60))
 
 
-def _land(
-    home: PracticeHome, extraction: Extraction, streams: list[Stream], *, run_id: str, as_of: datetime
-) -> SourceRun:
+def _since(home: PracticeHome, source: str, streams: Sequence[Stream], made_by: dict[str, str]) -> dict[str, str]:
+    """Where each stream's read starts; a stream that is now made by something else is read whole, and logged."""
+    states = {state.stream: state for state in home.ops.rows(StreamState, source=source)}
+    marks: dict[str, tuple[datetime | None, float]] = {}
+    for stream in streams:
+        state = states.get(stream.name)
+        if stream.child_of is not None or state is None or state.watermark is None:
+            continue
+        if why := changed(state.fingerprint, made_by[stream.name]):
+            _log.info("stream read whole", extra={"source": source, "stream": stream.name, "reason": why})
+        else:
+            marks[stream.name] = state.watermark, stream.lag.total_seconds()
+    return since_of(marks)
+
+
+def _land(home: PracticeHome, extraction: Extraction, ready: _Ready, *, run_id: str, as_of: datetime) -> SourceRun:
     source = extraction.source
     if extraction.manifest is None:
         return _failed(
             home, run_id, source, extraction.error_class or "FatalError", extraction.message or "", extraction.seconds
         )
+    began = time.monotonic()
     try:
-        load_source(
+        ledger = load_source(
             home.warehouse,
             home.ops,
             folder=extraction.folder,
             manifest=extraction.manifest,
-            streams=streams,
+            streams=ready.streams,
             run_id=run_id,
             as_of=as_of,
             work_dir=home.work_dir / run_id,
             rejected_limit=home.sources[source].quarantine_limit,
+            fingerprints=ready.fingerprints,
         )
     except PacekeeperError as error:
         return _failed(home, run_id, source, type(error).__name__, str(error), extraction.seconds)
     except Exception as error:  # noqa: BLE001 - one source's fault stops no other; the text may hold data
         return _failed(home, run_id, source, "FatalError", f"landing failed: {describe(error)}", extraction.seconds)
+    for row in ledger:
+        _tell(row, seconds=extraction.seconds + time.monotonic() - began)
     return SourceRun(
         run_id=run_id,
         source=source,
@@ -90,6 +127,22 @@ def _land(
         state="ok",
         seconds=extraction.seconds,
         calls=extraction.manifest.calls,
+    )
+
+
+def _tell(row: StreamRun, *, seconds: float) -> None:
+    """The log line of a stream. seconds: read and load of its whole source, whose streams are read in one go."""
+    _log.info(
+        "stream loaded",
+        extra={
+            "source": row.source,
+            "stream": row.stream,
+            "read": row.read,
+            "kept": row.inserted + row.updated + row.unchanged,
+            "rejected": row.rejected,
+            "suspect": row.suspect,
+            "seconds": round(seconds, 1),
+        },
     )
 
 

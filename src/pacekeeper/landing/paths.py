@@ -56,6 +56,7 @@ class Shape:
         self._record = record
         self._document = document
         self._fields: dict[str, Any] = {}
+        self._reads_document = False
 
     @property
     def structure(self) -> str | None:
@@ -65,9 +66,11 @@ class Shape:
     def text(self, path: str) -> str:
         """SQL for the text at a path; null where nothing is there. `$` is the document itself."""
         if path == "$":
+            self._reads_document = True
             return f"json_extract_string({self._document}, '$')"
         segments = _parse(path)
         if not self._take(segments):
+            self._reads_document = True
             return _json_text(segments, self._document)
         expression = self._record
         for segment in segments:
@@ -87,6 +90,28 @@ class Shape:
         for segment in segments[at + 1 :]:
             inner = _step(inner, segment)
         return f"list_transform({_chosen(expression, segments[at])}, lambda x: {inner})"
+
+    def elements(self, path: str, element: Shape) -> str | None:
+        """SQL for the list at a plain path, of which every element is a STRUCT of another shape's fields.
+
+        Null where that cannot be: the other shape reads the JSON text, or contradicts what this one reads there.
+        """
+        segments = _parse(path)
+        if element._reads_document or not element._fields or segments[-1].index is not None:
+            return None
+        if any(segment.field is not None for segment in segments):
+            return None
+        wanted: Any = [element._fields]
+        for segment in reversed(segments):
+            wanted = {segment.name: wanted if segment.index is None else [wanted]}
+        merged = _merged(self._fields, wanted)
+        if merged is None:
+            return None
+        self._fields = merged
+        expression = self._record
+        for segment in segments:
+            expression = _step(expression, segment)
+        return expression
 
     def _take(self, segments: list[_Segment]) -> bool:
         """Add a path's fields; false, and nothing is added, where they contradict what is there."""

@@ -7,7 +7,7 @@ Names with a leading underscore are ours; a declared column cannot have one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pacekeeper import columns as c
@@ -42,6 +42,21 @@ def version_id(predecessor: str, content_hash: str) -> str:
 
 
 @dataclass(frozen=True)
+class _Reading:
+    """What one pass over a record's document takes.
+
+    texts: SQL by name. scope: SQL for why it is out of scope. nested: SQL for the elements of the child streams that
+    are read in the same pass; others are handed on as JSON texts.
+    """
+
+    shape: Shape
+    structure: str | None
+    texts: Mapping[str, str]
+    scope: str
+    nested: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class StreamSql:
     """What is declared about one stream, as SQL. children: the streams exploded from its records.
 
@@ -49,7 +64,7 @@ class StreamSql:
     """
 
     stream: Stream
-    children: Sequence[Stream]
+    children: Sequence[StreamSql]
     source: str
     default_tz: str | None
     is_fhir: bool = False
@@ -121,29 +136,23 @@ class StreamSql:
         """Top-level fields of a record that something declared reads."""
         stream = self.stream
         found = {first_field(path) for path in self._paths().values() if path != "$"}
-        found |= {first_field(child.explode or "") for child in self.children}
+        found |= {first_field(child.stream.explode or "") for child in self.children}
         found |= {first_field(stream.keep.path)} if stream.keep is not None else set()
+        found |= {first_field(drop.path) for drop in stream.drop}
         return found | ({"resourceType"} if stream.resource_type is not None else set())
 
-    def parse(self, documents: str = DOCUMENTS) -> str:
-        """Fill `_parsed`: every declared text, trimmed, null when empty, one row per document.
+    def parse(self, records: str | None = None) -> str:
+        """Fill `_parsed`: every declared text, trimmed, null when empty, one row per record.
 
-        documents: `DOCUMENTS`, or what `explode` returns.
+        records: what `explode` returns; null for the documents of a top-level stream.
         _broken: why a document is no record. _scope: why it is out of scope. _fields: its top-level field names,
         joined, because a list of them costs as much as everything else.
         _c_<child>: elements for the child streams. _t_<column>: texts; columns with the same path share one.
         """
-        shape = Shape(record="v", document="doc")
-        texts = "".join(
-            f", nullif(trim({shape.text(path)}), '') AS {self._text(name)}"
-            for name, path in self._paths().items()
-            if self._first_with(path) == name
-        )
-        scope = self._scope(shape)
-        elements = "".join(
-            f", TRY(json_extract(doc, {sql_literal(self._explode(child) + '[*]')})) AS {_elements(child)}"
-            for child in self.children
-        )
+        reading = self._reading()
+        texts = "".join(f", {text} AS {name}" for name, text in reading.texts.items())
+        trimmed = "".join(f", {_trimmed(name)} AS {name}" for name in reading.texts)
+        elements = "".join(f", {sql} AS {name}" for child in self.children for name, sql in self._found(child).items())
         broken = (
             "CASE WHEN _fields IS NULL THEN 'malformed_json' "
             "WHEN _fields = '' AND TRY(json_type(doc)) <> 'OBJECT' THEN 'not_an_object' END"
@@ -151,14 +160,39 @@ class StreamSql:
             else "NULL::VARCHAR"
         )
         place = "" if self.stream.child_of is None else ", _parent_key, _index"
-        record = f"TRY(from_json(doc, {sql_literal(shape.structure)}))" if shape.structure else "NULL"
         return (
             f"CREATE OR REPLACE TEMP TABLE {PARSED} AS "
-            f"WITH _d AS (SELECT *, {record} AS v, "
-            f"array_to_string(TRY(json_keys(doc)), chr(31)) AS _fields FROM {documents}) "
+            f"WITH _r AS (SELECT *{texts} FROM {records or self._records(DOCUMENTS)}) "
             f"SELECT _seq{place}, {broken} AS _broken, "
-            f"CASE WHEN _broken IS NULL THEN {scope} END AS _scope, _fields{elements}{texts} FROM _d"
+            f"CASE WHEN _broken IS NULL THEN {reading.scope} END AS _scope, _fields{elements}{trimmed} FROM _r"
         )
+
+    def _records(self, documents: str) -> str:
+        """Documents with `v`, the declared fields of each, and `_fields`, as a relation."""
+        structure = self._reading().structure
+        record = f"TRY(from_json(doc, {sql_literal(structure)}))" if structure else "NULL"
+        fields = "array_to_string(TRY(json_keys(doc)), chr(31))"
+        return f"(SELECT *, {record} AS v, {fields} AS _fields FROM {documents})"
+
+    def _reading(self) -> _Reading:
+        shape = Shape(record="v", document="doc")
+        texts = {self._text(n): shape.text(p) for n, p in self._paths().items() if self._first_with(p) == n}
+        scope = self._scope(shape)
+        nested = {}
+        if self.stream.child_of is None:
+            for child in self.children:
+                found = None if child.children else shape.elements(child.stream.explode or "", child._reading().shape)
+                if found is not None:
+                    nested[child.stream.name] = found
+        return _Reading(shape, shape.structure, texts, scope, nested)
+
+    def _found(self, child: StreamSql) -> dict[str, str]:
+        """SQL for the elements of a child stream, by column: JSON texts; or STRUCTs, and the field names of each."""
+        path = self._explode(child.stream) + "[*]"
+        nested = self._reading().nested.get(child.stream.name)
+        if nested is None:
+            return {_elements(child): f"TRY(json_extract(doc, {sql_literal(path)}))"}
+        return {_elements(child): nested, _element_fields(child): f"TRY(json_keys(doc, {sql_literal(path)}))"}
 
     def hash_tables(self) -> Iterator[str]:
         """Fill one table per text that references share: the text and the hash of every column that reads it."""
@@ -195,10 +229,11 @@ class StreamSql:
                 values.append(f"{value} AS {sql_name(name)}")
         is_child = stream.child_of is not None
         row_key = "p._parent_key || '#' || p._index" if is_child else sql_name(stream.key or "")
-        carried = ["_seq", "_scope", "_broken", *(_elements(child) for child in self.children)]
+        found = [name for child in self.children for name in self._found(child)]
+        carried = ["_seq", "_scope", "_broken", *found]
         carried += sorted({self._text_of(name) for name in stream.columns})
         joins = " ".join(f"LEFT JOIN {_hash_table(text)} ON {_hash_table(text)}.t = p.{text}" for text in hashed)
-        kept = ", ".join(["_scope", *(_elements(child) for child in self.children)])
+        kept = ", ".join(["_scope", *found])
         read = ", ".join([*(f"p.{name}" for name in carried), *values, f"{row_key} AS row_key"])
         read += ", p._parent_key AS parent_key" if is_child else ""
         return (
@@ -207,13 +242,15 @@ class StreamSql:
             f"SELECT _seq, {self.landed}, {kept}, {self._faults()} AS _faults FROM _valued"
         )
 
-    def explode(self, child: Stream) -> str:
-        """The elements of a child stream, from the rows that are kept, as a relation that `parse` reads."""
+    def explode(self, child: StreamSql) -> str:
+        """The elements of a child stream, from the rows that are kept, as a relation that its `parse` reads."""
         found = _elements(child)
-        return (
-            f"(SELECT _seq, row_key AS _parent_key, unnest({found}) AS doc, "
-            f"unnest(range(1, len({found}) + 1)) AS _index FROM {self.typed} WHERE _scope IS NULL AND _faults IS NULL)"
-        )
+        place = f"_seq, row_key AS _parent_key, unnest(range(1, len({found}) + 1)) AS _index"
+        kept = f"FROM {self.typed} WHERE _scope IS NULL AND _faults IS NULL"
+        if len(self._found(child)) == 1:
+            return child._records(f"(SELECT {place}, unnest({found}) AS doc {kept})")
+        elements = f"(SELECT {place}, unnest({found}) AS v, unnest({_element_fields(child)}) AS _names {kept})"
+        return f"(SELECT *, array_to_string(_names, chr(31)) AS _fields FROM {elements})"
 
     def _faults(self) -> str:
         """SQL for the list of what is wrong with a row; null when nothing is."""
@@ -251,6 +288,9 @@ class StreamSql:
             found = shape.texts(self.stream.keep.path)
             reason = sql_literal(self.stream.keep.reason)
             cases.append(f"WHEN NOT coalesce(list_has_any({found}, [{values}]), false) THEN {reason}")
+        for drop in self.stream.drop:
+            values = ", ".join(sql_literal(value) for value in sorted(drop.values))
+            cases.append(f"WHEN list_has_any({shape.texts(drop.path)}, [{values}]) THEN {sql_literal(drop.reason)}")
         return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
 
     def _messages(self, name: str, text: str) -> dict[str, str]:
@@ -287,8 +327,19 @@ class StreamSql:
         return path
 
 
-def _elements(child: Stream) -> str:
-    return sql_name(f"_c_{child.name}")
+def _trimmed(text: str) -> str:
+    """SQL for a text without blanks around it; null when nothing is left."""
+    # Nearly every text begins and ends in a visible ASCII character; asking that costs a third of trimming it.
+    is_trim = f"{text} >= '!' AND NOT ends_with({text}, ' ') AND strlen({text}) = length({text})"
+    return f"CASE WHEN {is_trim} THEN {text} ELSE nullif(trim({text}), '') END"
+
+
+def _elements(child: StreamSql) -> str:
+    return sql_name(f"_c_{child.stream.name}")
+
+
+def _element_fields(child: StreamSql) -> str:
+    return sql_name(f"_f_{child.stream.name}")
 
 
 def _hash_table(text: str) -> str:

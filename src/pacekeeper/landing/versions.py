@@ -89,7 +89,7 @@ class VersionFinder:
     def find(self, stream: Stream, manifest: StreamManifest) -> NewVersions:
         """New versions of one stream."""
         is_first = not self._has_rows(stream)
-        duplicate = self._load_batch(stream)
+        duplicate = self._load_batch(stream, is_first=is_first)
         read = self._con.count(f"SELECT count(*) FROM {_table('batch', stream)}")
         self._load_current(stream, manifest)
         if is_first and not duplicate:
@@ -116,8 +116,11 @@ class VersionFinder:
             return False
         return self._con.count(f"SELECT count(*) FROM (FROM {self._landed(stream)} LIMIT 1)") > 0
 
-    def _load_batch(self, stream: Stream) -> int:
-        """Fill `batch`, of several rows with one key the last one read; returns how many rows that left out."""
+    def _load_batch(self, stream: Stream, *, is_first: bool) -> int:
+        """Fill `batch`, of several rows with one key the last one read; returns how many rows that left out.
+
+        is_first: nothing is compared with it, so that a view of the files will do unless rows are left out.
+        """
         batch = _table("batch", stream)
         has_parent = stream.child_of is not None
         names = ", ".join(["row_key", *(["parent_key"] if has_parent else []), "content_hash"])
@@ -126,9 +129,8 @@ class VersionFinder:
             empty = names.replace(",", " VARCHAR,")
             self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {batch} ({empty} VARCHAR, part VARCHAR)")
             return 0
-        self._raw.execute(
-            f"CREATE OR REPLACE TEMP TABLE {batch} AS SELECT {names}, {_PART} AS part FROM {_read(files)}"
-        )
+        rows = f"SELECT {names}, {_PART} AS part FROM {_read(files)}"
+        self._raw.execute(f"CREATE OR REPLACE TEMP {'VIEW' if is_first else 'TABLE'} {batch} AS {rows}")
         # A part holds a key once, so that one part holds no duplicates.
         if has_parent:
             if stream.child_of not in self._with_duplicates:
@@ -144,6 +146,8 @@ class VersionFinder:
             superseded = f"part < (SELECT max(o.part) FROM {batch} o WHERE o.row_key = b.row_key)"
             if self._con.count(f"SELECT count(*) - count(DISTINCT row_key) FROM {batch}") == 0:
                 return 0
+        if is_first:
+            self._raw.execute(f"DROP VIEW {batch}; CREATE TEMP TABLE {batch} AS {rows}")
         row = self._raw.execute(f"DELETE FROM {batch} b WHERE {superseded}").fetchone()
         self._with_duplicates.add(stream.name)
         return int(row[0]) if row else 0

@@ -63,6 +63,8 @@ def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> 
     whole = any(stream.name not in since for stream in top_level)
     window = Window(since=None if whole else min(since.values(), default=None), until=as_of, per_stream=since)
     watermarks: dict[str, datetime] = {}
+    #: What the source says about the completeness of a read, where it is not what the window asked for.
+    whole_streams: dict[str, bool] = {}
     with plugin_border(job.source, source.connector):
         pages = connector.read(streams, window)
     for page in guarded(pages, source=job.source, connector=source.connector):
@@ -76,10 +78,13 @@ def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> 
                 )
             # The first page's time: what changed while the others were read is asked for again.
             watermarks.setdefault(page.stream, page.watermark)
+        if page.is_whole is not None:
+            whole_streams[page.stream] = page.is_whole and whole_streams.get(page.stream, True)
         if on_progress is not None:
             on_progress(page.stream, boundary.counts[page.stream].read + boundary.waiting(page.stream))
     boundary.close()
     http = connector.http_or_none
+    parents = {stream.name: stream.child_of for stream in streams}
     write_manifest(
         folder,
         Manifest(
@@ -89,7 +94,7 @@ def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> 
                 stream.name: stream_manifest(
                     boundary.counts[stream.name],
                     watermark=watermarks.get(stream.name),
-                    was_full=_root(stream.name, {s.name: s.child_of for s in streams}) not in since,
+                    was_full=whole_streams.get(_root(stream.name, parents), _root(stream.name, parents) not in since),
                 )
                 for stream in streams
             },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pacekeeper.mapping.calendar import build_calendar
 from pacekeeper.mapping.crosswalk import match_clinicians
 from pacekeeper.mapping.crosswalk_file import read_crosswalk
+from pacekeeper.mapping.ehr_interval import build_ehr_intervals, ehr_coverage
 from pacekeeper.mapping.identity import match_identities
 from pacekeeper.mapping.practice import practice_key, write_practice
 from pacekeeper.mapping.quarantine import list_quarantine, show_quarantine
@@ -15,6 +16,8 @@ __all__ = [
     "MappingResult",
     "MappingState",
     "build_calendar",
+    "build_ehr_intervals",
+    "ehr_coverage",
     "list_quarantine",
     "map_source",
     "match_clinicians",

@@ -12,16 +12,22 @@ from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.calendar import build_calendar
 from pacekeeper.mapping.crosswalk_file import Crosswalk, read_crosswalk
+from pacekeeper.mapping.ehr_interval import build_ehr_intervals
 from pacekeeper.mapping.identity import match_identities
 from pacekeeper.mapping.practice import write_practice
 from pacekeeper.mapping.result import MappingResult
 from pacekeeper.mapping.run import map_source, remove_unconfigured
+from pacekeeper.mapping.suspect import list_suspects
 from pacekeeper.ops import EntityState, MappingReason, MappingRun, StreamState, UnmappedValue
 from pacekeeper.privacy import describe, plugin_border
 
 
-def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[MappingResult]:
+def map_sources(
+    home: PracticeHome, *, run_id: str, as_of: datetime, source: str | None = None, entity: str | None = None
+) -> list[MappingResult]:
     """Bring all canonical tables up to date; one result per source and entity, also on record.
+
+    source, entity: map only these again, and leave the slices of all others as they are.
 
     A source whose connector cannot be made, or whose mapping fails in any other way, keeps its last good slices, and
     the others go on. So does one that is switched off; one that is no longer in the settings loses them.
@@ -36,16 +42,19 @@ def map_sources(home: PracticeHome, *, run_id: str, as_of: datetime) -> list[Map
         write_practice(connection, home.settings.practice)
         remove_unconfigured(connection, configured=configured)
         home.ops.remove(state for state in home.ops.rows(EntityState) if state.source not in configured)
-        for source in home.sources:
-            results += _map_one(home, connection, source, run_id=run_id, as_of=as_of)
+        for name in home.sources:
+            if source in {None, name}:
+                results += _map_one(home, connection, name, run_id=run_id, as_of=as_of, entity=entity)
         match_identities(connection, crosswalk)
         build_calendar(connection, practice=home.settings.practice, as_of=as_of)
+        build_ehr_intervals(connection, home_tz=home.settings.practice.home_tz)
+        list_suspects(connection)
     _record(home, results, run_id)
     return results
 
 
 def _map_one(
-    home: PracticeHome, connection: Connection, source: str, *, run_id: str, as_of: datetime
+    home: PracticeHome, connection: Connection, source: str, *, run_id: str, as_of: datetime, entity: str | None
 ) -> list[MappingResult]:
     settings = home.sources[source]
     results: list[MappingResult] = []
@@ -60,6 +69,7 @@ def _map_one(
             run_id=run_id,
             value_maps=settings.value_maps,
             quarantine_limit=settings.quarantine_limit,
+            only=entity,
         )
         _move_completeness(home, source, connector, results)
     except PacekeeperError as error:

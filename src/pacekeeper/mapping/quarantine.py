@@ -11,6 +11,7 @@ from pacekeeper.contract.reason import sentence
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import ConfigError
 from pacekeeper.landing.paths import sql_literal
+from pacekeeper.landing.rejected import source_and_stream
 from pacekeeper.landing.typing_sql import REASONS
 
 _RAW = "raw_"
@@ -20,7 +21,7 @@ _STAGING = "_staging"
 
 @dataclass(frozen=True)
 class QuarantineCount:
-    """Faults by source, table and reason. table: an entity, or `raw_<source>_<stream>` for what never landed."""
+    """Faults by source, table and reason. table: an entity, or `raw_<source>__<stream>` for what never landed."""
 
     source: str
     table: str
@@ -117,5 +118,12 @@ def _landed_sources(connection: Connection) -> set[str]:
 
 
 def _source_of(table: str, sources: Collection[str]) -> str | None:
-    """The source of `raw_<source>_<stream>`: the longest name that fits, null where none does."""
+    """The source of `raw_<source>__<stream>`.
+
+    An earlier version wrote one underscore; such a table is renamed when its source is next read, and until then
+    belongs to the longest name that fits. Null where none does.
+    """
+    named = source_and_stream(table)
+    if named is not None:
+        return named[0]
     return max((s for s in sources if table.startswith(f"{_RAW}{s}_")), key=len, default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -51,12 +51,14 @@ def map_source(
     run_id: str,
     value_maps: Mapping[str, Mapping[str, str]] | None = None,
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
+    only: str | None = None,
 ) -> list[MappingResult]:
     """Bring one source's slices up to date with its raw tables; one result per entity it maps to.
 
     A mapping that fails leaves its entity's last good slice, and does not stop the others. A slice of which more than
     `quarantine_limit` of the rows break the contract is not swapped either; the faults are on record all the same.
-    Slices of entities the source no longer maps to are removed. value_maps: the site's overrides.
+    Slices of entities the source no longer maps to are removed. value_maps: the site's overrides. only: one entity;
+    the slices of all others stay.
     Raises ConfigError or PluginError where nothing of the source can be mapped.
     """
     with plugin_border(source, connector.name):
@@ -71,7 +73,8 @@ def map_source(
         )
     drop_stage_tables(connection, source)
     run = _Run(connection, connector.name, practice_key(practice.name), as_of, run_id, quarantine_limit)
-    results = [_map_entity(run, entity, found, raw) for entity, found in mappings.items()]
+    wanted = {entity: found for entity, found in mappings.items() if only in {None, entity}}
+    results = [_map_entity(run, entity, found, raw) for entity, found in wanted.items()]
     _remove_slices(connection, source, entities=set(ENTITIES) - set(mappings))
     return results
 
@@ -141,10 +144,7 @@ def _stage_validate_swap(
         seconds=time.monotonic() - began,
     )
     if not result.balances:
-        raise DataError(
-            f"{raw.source}: {result.entity}: the mapping ledger does not balance ({result.in_scope} in scope, "
-            f"{result.mapped} mapped, {bad} quarantined, {sum(staged.out_of_scope.values())} out of scope)"
-        )
+        return replace(result, state="failed", message=_imbalance(result))
     faultpoint("stage.done")
     faultpoint(f"stage.done.{result.entity}")
     with connection.transaction():
@@ -157,6 +157,14 @@ def _stage_validate_swap(
     faultpoint(f"swap.done.{result.entity}")
     connection.raw.execute(f"DROP TABLE {staged.table}")
     return result
+
+
+def _imbalance(result: MappingResult) -> str:
+    return (
+        f"{result.source}: {result.entity}: the mapping ledger does not balance ({result.in_scope} in scope, "
+        f"{result.mapped} mapped, {result.quarantined_rows} quarantined, {sum(result.out_of_scope.values())} out of "
+        "scope); the last good rows stay. This is a fault in Pacekeeper: please report it with this line"
+    )
 
 
 def _limit_message(bad: int, staged: Slice, limit: float) -> str:

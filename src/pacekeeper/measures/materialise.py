@@ -14,6 +14,7 @@ from pacekeeper.measures.completeness import (
     arrow_rows,
 )
 from pacekeeper.measures.mart import Mart, Step, column_ddl, sql_of
+from pacekeeper.measures.suspect import with_suspects
 from pacekeeper.measures.tables import CanonicalTables, canonical_tables, open_table
 from pacekeeper.measures.versions import merge_verdicts
 from pacekeeper.policy import Policy
@@ -35,7 +36,7 @@ def materialise_marts(
     """Build the marts in order; rows per mart come back (of a versioned mart: rows of all versions)."""
     con.raw_sql("SET TimeZone='UTC'")
     con.raw_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    tables = with_completeness(con, canonical_tables(con), completeness)
+    tables = with_suspects(con, with_completeness(con, canonical_tables(con), completeness))
     rows: dict[str, int] = {}
     steps: list[str] = []
     for mart in marts:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Table, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, SQLModel, create_engine, select
 
@@ -16,20 +16,17 @@ from pacekeeper.ops import tables
 
 Row = TypeVar("Row", bound=SQLModel)
 
-_TABLES = tuple(
-    str(model.__tablename__)
-    for model in (
-        tables.Run,
-        tables.SourceRun,
-        tables.StreamRun,
-        tables.StreamReason,
-        tables.StreamState,
-        tables.EntityState,
-        tables.MappingRun,
-        tables.MappingReason,
-        tables.UnmappedValue,
-        tables.MartRun,
-    )
+_MODELS: tuple[type[SQLModel], ...] = (
+    tables.Run,
+    tables.SourceRun,
+    tables.StreamRun,
+    tables.StreamReason,
+    tables.StreamState,
+    tables.EntityState,
+    tables.MappingRun,
+    tables.MappingReason,
+    tables.UnmappedValue,
+    tables.MartRun,
 )
 
 
@@ -55,7 +52,8 @@ class OpsDatabase:
                 cursor.close()
 
             try:
-                SQLModel.metadata.create_all(engine, tables=[SQLModel.metadata.tables[name] for name in _TABLES])
+                SQLModel.metadata.create_all(engine, tables=[_table(model) for model in _MODELS])
+                _add_columns(engine)
             except DatabaseError as error:
                 raise FatalError(
                     f"the operational database {self.path} cannot be opened ({type(error.orig).__name__}): check that "
@@ -108,3 +106,22 @@ class OpsDatabase:
                 run.state, run.ended_at = state, ended_at
                 session.add(run)
                 session.commit()
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+def _add_columns(engine: Engine) -> None:
+    """Give the tables of an earlier version the columns they lack, with the defaults of today."""
+    there = inspect(engine)
+    with engine.begin() as connection:
+        for model in _MODELS:
+            table = _table(model)
+            known = {column["name"] for column in there.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known:
+                    kind = column.type.compile(engine.dialect)
+                    default = model.model_fields[column.name].default
+                    value = "" if default is None else f" NOT NULL DEFAULT {default!r}"
+                    connection.execute(text(f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {kind}{value}'))

@@ -53,7 +53,10 @@ class SourceRun(SQLModel, table=True):
 
 
 class StreamRun(SQLModel, table=True):
-    """Landing ledger: read = inserted + updated + unchanged + duplicate + rejected + out_of_scope."""
+    """Landing ledger: read = inserted + updated + unchanged + duplicate + rejected + out_of_scope.
+
+    suspect: current records whose latest reading was rejected, in this run or before; no part of the sum.
+    """
 
     run_id: str = Field(primary_key=True)
     source: str = Field(primary_key=True)
@@ -66,6 +69,7 @@ class StreamRun(SQLModel, table=True):
     rejected: int = 0
     out_of_scope: int = 0
     tombstones: int = 0
+    suspect: int = 0
 
     @property
     def is_balanced(self) -> bool:
@@ -89,12 +93,14 @@ class StreamState(SQLModel, table=True):
     """Where the next read of a stream starts, and up to when the source is known completely.
 
     watermark: next `since`, before lag; null = read everything. complete_through: as_of of the last good read.
+    fingerprint: what that read's declarations and settings were (`landing.fingerprint`); null = not recorded.
     """
 
     source: str = Field(primary_key=True)
     stream: str = Field(primary_key=True)
     watermark: datetime | None = Field(default=None, sa_type=UtcDateTime)
     complete_through: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    fingerprint: str | None = None
 
 
 class EntityState(SQLModel, table=True):
@@ -121,8 +127,8 @@ class MappingRun(SQLModel, table=True):
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every row in scope is accounted for; a failed mapping has nothing to account for."""
-        return self.state == "failed" or self.in_scope == self.mapped + self.quarantined + self.out_of_scope
+        """Whether every row in scope is accounted for; a mapping that failed before it had counted has none."""
+        return self.in_scope == self.mapped + self.quarantined + self.out_of_scope
 
 
 class MappingReason(SQLModel, table=True):

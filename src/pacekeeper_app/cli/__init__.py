@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pacekeeper.errors import PacekeeperError
-from pacekeeper_app.cli import connectors, demo, init, quarantine, run, status, verdicts
+from pacekeeper_app.cli import connectors, demo, doctor, identity, init, quarantine, run, status, try_source, verdicts
 from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED
 
@@ -27,8 +27,11 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("verdicts")(verdicts.verdicts)
 app.add_typer(quarantine.app, name="quarantine")
-app.command("connectors")(connectors.connectors)
+app.add_typer(connectors.app, name="connectors")
 app.command("check")(connectors.check)
+app.command("identity")(identity.identity)
+app.command("try")(try_source.try_source)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from pacekeeper_app.cli.console import make_console
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pacekeeper_app.demo_systems import ServedPractice
+
 
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo practice lives.")] = Path(".pacekeeper/demo"),
@@ -24,28 +26,42 @@ def demo(
     """Serve a synthetic practice on loopback, read it through the real connectors, and print what was found."""
     import shutil
 
-    from pacekeeper.testing import FhirServer, build_practice
     from pacekeeper_app.cli.run import report_night, run_with_progress
-    from pacekeeper_app.demo_home import write_demo_home
+    from pacekeeper_app.demo_systems import build_systems, serve_practice
 
     console = make_console()
     folder = folder.resolve()
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
     with console.status("making a synthetic practice"):
-        practice = build_practice(clinicians=clinicians, weeks=weeks, seed=seed)
-    with FhirServer(practice.resources, page_size=500) as server:
-        home = write_demo_home(folder, practice, base_url=server.url, token=server.token or "")
+        systems = build_systems(clinicians=clinicians, weeks=weeks, seed=seed)
+    as_of = systems.practice.as_of
+    with serve_practice(systems, folder) as served:
+        home = served.home
         console.print(
-            f"[bold]{home.settings.practice.name}[/]: {clinicians} clinicians, {weeks} weeks, "
-            f"{sum(map(len, practice.resources.values())):,} FHIR resources at {server.url}, "
-            f"{len(practice.files)} CSV files. Judged as of {practice.as_of:%Y-%m-%d %H:%M} UTC."
+            f"[bold]{home.settings.practice.name}[/]: {clinicians} clinicians, {weeks} weeks. "
+            f"Judged as of {as_of:%Y-%m-%d %H:%M} UTC."
         )
-        night = run_with_progress(home, console, as_of=practice.as_of)
+        _describe(console, served)
+        night = run_with_progress(home, console, as_of=as_of)
     code = report_night(home, console, night)
     if night.succeeded:
         _next_steps(console, folder)
     raise typer.Exit(code)
+
+
+def _describe(console: Console, served: ServedPractice) -> None:
+    """One line per source: which connector reads what, from where."""
+    systems = served.systems
+    resources = sum(map(len, systems.practice.resources.values()))
+    for source, connector, what in (
+        ("ehr", "fhir", f"{resources:,} resources of an EHR at {served.ehr.url}"),
+        ("billing", "x12", f"{len(systems.billing.files)} files: claims (837P), answers (277CA), remittances (835)"),
+        ("surveys", "redcap", f"PHQ-9 and GAD-7 of {len(systems.surveys.mrns)} clients at {served.redcap.api_url}"),
+        ("pulse", "redcap", f"{systems.surveys.sheets} sheets of an anonymous staff survey, on the same server"),
+        ("staff", "tabular", f"{len(systems.practice.files)} CSV files: employment, leave, calendar blocks"),
+    ):
+        console.print(f"  {source:<8} {connector:<8} [dim]{what}[/]")
 
 
 def _next_steps(console: Console, folder: Path) -> None:
@@ -59,5 +75,7 @@ def _next_steps(console: Console, folder: Path) -> None:
         (f"{program} verdicts --state breach --config {shown}", "who, in the last week, and why"),
         (f"{program} quarantine list --config {shown}", "rows that broke a rule"),
         (f"{program} status --config {shown}", "the last run and every source"),
+        (f"{program} identity --config {shown}", "who was found in more than one source, and by what"),
+        (f"{program} doctor --config {shown}", "what these sources can and cannot measure, and why"),
     ):
         console.print(f"  {command}\n      [dim]{text}[/]", soft_wrap=True)

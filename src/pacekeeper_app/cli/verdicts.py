@@ -37,6 +37,8 @@ def verdicts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,  # noqa: FBT002 - typer
 ) -> None:
     """Show current verdicts: who is judged how, in which week, and why. Clinicians are shown by key."""
+    from rich.markup import escape
+
     from pacekeeper_app.cli.findings import STATES, STYLE, plain_table
 
     if state is not None and state not in STATES:
@@ -46,9 +48,10 @@ def verdicts(
     if guardrail is not None and guardrail not in known:
         raise ConfigError(f"there is no guardrail {guardrail!r} in the policy; there are {', '.join(known)}")
     rows = _rows(home, guardrail=guardrail, state=state, week=week, clinician=clinician, limit=limit)
+    explained = _explained(home, rows)
     if as_json:
         for row in rows:
-            typer.echo(json.dumps(row, default=str))
+            typer.echo(json.dumps({**row, "explanation": explained.get(_unknown_of(row))}, default=str))
         return
     console = make_console()
     if not rows:
@@ -62,6 +65,8 @@ def verdicts(
         cells[1], cells[3] = cells[1][:12], f"[{STYLE[cells[3]]}]{cells[3]}[/]"
         table.add_row(*cells)
     console.print(table)
+    for (guardrail_id, reason), text in explained.items():
+        console.print(f"[magenta]{guardrail_id}, {reason}[/]  {escape(text)}", soft_wrap=True)
     if len(rows) == limit:
         console.print(f"Only the first {limit}; ask for more with --limit.")
 
@@ -96,6 +101,22 @@ def _rows(
             [*values, limit],
         ).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+
+
+def _unknown_of(row: dict[str, Any]) -> tuple[str, str]:  # Any: column values of several types
+    return str(row["guardrail_id"]), str(row["reason"])
+
+
+def _explained(home: PracticeHome, rows: list[dict[str, Any]]) -> dict[tuple[str, str], str]:  # Any: as above
+    """What is missing, for guardrails with a verdict that is unknown for want of a source, by guardrail and reason."""
+    asked = {_unknown_of(row) for row in rows if row["state"] == "unknown" and row["reason"] == "no_source"}
+    if not asked:
+        return {}
+    from pacekeeper.capability import practice_capability
+    from pacekeeper_assets.explanation import why_no_source
+
+    texts = why_no_source(practice_capability(home), {guardrail_id for guardrail_id, _ in asked})
+    return {(guardrail_id, reason): texts[guardrail_id] for guardrail_id, reason in sorted(asked)}
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,64 @@
+"""The list of rejected rows of each stream: `quarantine.raw_<source>__<stream>`. Keys and reasons, never a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pacekeeper.engine.duckdb import Connection
+from pacekeeper.landing.paths import sql_literal, sql_name
+from pacekeeper.landing.spool import StreamManifest, parts
+from pacekeeper.landing.versions import schema_of
+from pacekeeper.stream import Stream
+
+_SCHEMA = "quarantine"
+_PREFIX = "raw_"
+#: No source's name holds it or ends in an underscore, so that the first one in a table's name ends the source's.
+_SEPARATOR = "__"
+
+
+def rejected_table(source: str, stream: str) -> str:
+    """Name of the table, without its schema."""
+    return f"{_PREFIX}{source}{_SEPARATOR}{stream}"
+
+
+def source_and_stream(table: str) -> tuple[str, str] | None:
+    """What a table's name says; null for a name that is no list of rejected rows."""
+    source, separator, stream = table.removeprefix(_PREFIX).partition(_SEPARATOR)
+    return (source, stream) if table.startswith(_PREFIX) and separator else None
+
+
+def list_rejected(
+    connection: Connection, source: str, stream: Stream, folder: Path, manifest: StreamManifest, *, run_id: str
+) -> int:
+    """Bring the list up to date; returns how many current records of the stream are suspect.
+
+    A rejected record stays listed until it is read again: an incremental read says nothing about the others. What has
+    no key is listed until the next read. Suspect is a record whose latest reading was rejected, so that an older
+    version of it is still current.
+    """
+    name = rejected_table(source, stream.name)
+    table = f"{_SCHEMA}.{sql_name(name)}"
+    _rename(connection, f"{_PREFIX}{source}_{stream.name}", name)
+    connection.raw.execute(
+        f"CREATE TABLE IF NOT EXISTS {table} "
+        "(row_key VARCHAR, column_name VARCHAR, reason VARCHAR, locator VARCHAR, batch_id VARCHAR)"
+    )
+    if manifest.was_full:
+        connection.raw.execute(f"DELETE FROM {table}")
+    else:
+        files = [file for kind in ("rows", "rejected", "deleted") for file in parts(folder, stream.name, kind)]
+        read = " UNION ALL ".join(f"SELECT row_key FROM read_parquet({sql_literal(file)})" for file in files)
+        again = f" OR row_key IN ({read})" if files else ""
+        connection.raw.execute(f"DELETE FROM {table} WHERE row_key IS NULL{again}")
+    for file in parts(folder, stream.name, "rejected"):
+        connection.raw.execute(
+            f"INSERT INTO {table} SELECT row_key, column_name, reason, locator, ? FROM read_parquet(?)", [run_id, file]
+        )
+    current = f"{schema_of(source)}.{sql_name(stream.name + '__current')}"
+    return connection.count(f"SELECT count(*) FROM {current} WHERE row_key IN (SELECT row_key FROM {table})")
+
+
+def _rename(connection: Connection, old: str, new: str) -> None:
+    """Give a table of an earlier version its name of today; `raw_<source>_<stream>` fitted several sources."""
+    if _SEPARATOR not in old and connection.has_table(_SCHEMA, old) and not connection.has_table(_SCHEMA, new):
+        connection.raw.execute(f"ALTER TABLE {_SCHEMA}.{sql_name(old)} RENAME TO {sql_name(new)}")
