@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from types import TracebackType
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import httpx
 import orjson
 
-from pacekeeper.errors import ConfigError, DataError, FatalError, RetryableError
-from pacekeeper.http_address import base_address, origin_text, resolve, shown
+from pacekeeper.errors import DataError, RetryableError
+from pacekeeper.http_address import base_address, origin_text, resolve, shown, signed_address
 from pacekeeper.http_auth import AuthProblem, BearerToken, ClientCredentials
+from pacekeeper.http_failure import failure_of, refusal_of
 from pacekeeper.http_transport import Sleep, Throttle, WaitTooLong, retrying
 from pacekeeper.log import quiet_http_loggers
 
@@ -74,6 +75,7 @@ class SourceClient:
         self.last_date: str | None = None
         self._config = config
         self._clock = clock
+        self._sleep = sleep
         self._base = base_address(config.base_url, source=source)
         transport = transport or httpx.HTTPTransport(verify=_trusted_authorities(), proxy=config.proxy)
         self._throttle = Throttle(transport, requests_per_second=requests_per_second, sleep=sleep)
@@ -96,6 +98,11 @@ class SourceClient:
     def calls(self) -> int:
         return self._throttle.calls
 
+    @property
+    def auth(self) -> httpx.Auth | None:
+        """How the source proves who it is."""
+        return self._config.auth
+
     def get(
         self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
@@ -105,6 +112,46 @@ class SourceClient:
     def get_json(self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON body of a GET; DataError when it is none."""
         return self._get_json(self._address(path, params), headers)
+
+    def post(
+        self,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        allow: Collection[int] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer to a POST that reads, its body read: a form, or else a JSON document, goes over.
+
+        It may be sent more than once, so it must change nothing. Raises for every status that is neither 2xx nor in
+        `allow`.
+        """
+        url = self._address(path, None)
+        body = {"data": dict(form)} if form is not None else {"content": orjson.dumps(json)}
+        kind = {} if form is not None else {"Content-Type": "application/json"}
+        started = self._clock()
+        try:
+            with self._translated(url, "POST"):
+                response = self._client.post(url, headers={**kind, **(headers or {})}, **body)
+        finally:
+            self.seconds += self._clock() - started
+        if response.status_code not in allow:
+            self._refuse(response, url, "POST")
+        self.last_date = response.headers.get("Date")
+        return response
+
+    def post_json(
+        self,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The JSON body of a POST that reads (see `post`); DataError when it is none."""
+        response = self.post(path, form=form, json=json, headers=headers)
+        return self._json_of(response, self._address(path, None), "POST")
 
     def pages(
         self,
@@ -191,6 +238,76 @@ class SourceClient:
             response.close()
             self.seconds += self._clock() - started
 
+    def exchange(
+        self,
+        address: str,
+        params: Params | None = None,
+        *,
+        method: Literal["GET", "DELETE"] = "GET",
+        allow: Collection[int] = (),
+        relative_to: httpx.URL | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer to one call, its body read, for who needs status, headers or links of it.
+
+        address: below the base address, or a link on the page `relative_to`. Raises for every status that is neither
+        2xx nor in `allow`, after the usual attempts; DataError for a link that leaves the server.
+        """
+        url = resolve(self._base, address, source=self.source, relative_to=relative_to)
+        url = _with_params(url, params) if params else url
+        started = self._clock()
+        try:
+            with self._translated(url, method):
+                response = self._client.request(method, url, headers=headers)
+        finally:
+            self.seconds += self._clock() - started
+        if response.status_code not in allow:
+            self._refuse(response, url, method)
+        self.last_date = response.headers.get("Date")
+        return response
+
+    @contextmanager
+    def stream(
+        self,
+        address: str,
+        *,
+        relative_to: httpx.URL | None = None,
+        with_credentials: bool = True,
+        allow: Collection[int] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Status and chunks of a large answer, never kept whole nor written to disk.
+
+        with_credentials: false for a signed address, which may lie on another server: it gets neither token nor the
+        source's own headers, and is https where the base address is. Errors as `stream_lines`.
+        """
+        if with_credentials:
+            url = resolve(self._base, address, source=self.source, relative_to=relative_to)
+            request = self._client.build_request("GET", url, headers=headers)
+        else:
+            url = signed_address(self._base, address, source=self.source)
+            timeout = httpx.Timeout(self._config.timeout_seconds).as_dict()
+            own = {"User-Agent": "pacekeeper", **(headers or {})}
+            request = httpx.Request("GET", url, headers=own, extensions={"timeout": timeout})
+        request.extensions["retry"] = self._streaming
+        started = self._clock()
+        with self._translated(url):
+            auth = httpx.USE_CLIENT_DEFAULT if with_credentials else None
+            response = self._client.send(request, stream=True, auth=auth)
+        try:
+            if response.status_code not in allow:
+                self._refuse(response, url)
+            yield response.status_code, self._chunks(response, url)
+        finally:
+            response.close()
+            self.seconds += self._clock() - started
+
+    def pause(self, seconds: float) -> None:
+        """Wait, as a server asked for between two calls."""
+        if seconds > 0:
+            self._sleep(seconds)
+            self.seconds += seconds
+
     def close(self) -> None:
         self._client.close()
 
@@ -217,12 +334,16 @@ class SourceClient:
         return response
 
     def _get_json(self, url: httpx.URL, headers: Mapping[str, str] | None) -> Any:
-        response = self._get(url, headers)
+        return self._json_of(self._get(url, headers), url, "GET")
+
+    def _json_of(self, response: httpx.Response, url: httpx.URL, method: str) -> Any:
         try:
             return orjson.loads(response.content)
         except orjson.JSONDecodeError:
             found = f"{len(response.content)} bytes"
-        raise DataError(f"{self._call_text(url)} answered {response.status_code} with {found} that are not JSON")
+        raise DataError(
+            f"{self._call_text(url, method)} answered {response.status_code} with {found} that are not JSON"
+        )
 
     def _chunks(self, response: httpx.Response, url: httpx.URL) -> Iterator[bytes]:
         chunks = response.iter_bytes()
@@ -234,11 +355,11 @@ class SourceClient:
                     return
             yield chunk
 
-    def _call_text(self, url: httpx.URL) -> str:
-        return f"{self.source}: GET {shown(url, self._base)}"
+    def _call_text(self, url: httpx.URL, method: str = "GET") -> str:
+        return f"{self.source}: {method} {shown(url, self._base)}"
 
     @contextmanager
-    def _translated(self, url: httpx.URL) -> Iterator[None]:
+    def _translated(self, url: httpx.URL, method: str = "GET") -> Iterator[None]:
         """Turns httpx's errors, whose texts may hold addresses and header values, into ours."""
         try:
             yield
@@ -246,60 +367,30 @@ class SourceClient:
             raise problem.kind(f"{self.source}: {problem.text}") from None
         except WaitTooLong as wait:
             raise RetryableError(
-                f"{self._call_text(url)}: the server asks to wait {wait.seconds:.0f} s, longer than the "
+                f"{self._call_text(url, method)}: the server asks to wait {wait.seconds:.0f} s, longer than the "
                 f"{self._config.longest_wait_seconds:.0f} s a call may wait; run again later"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            self._fail(error, url)
+            self._fail(error, url, method)
 
-    def _fail(self, error: Exception, url: httpx.URL) -> NoReturn:
-        call = self._call_text(url)
-        if isinstance(error, httpx.TimeoutException):
-            raise RetryableError(
-                f"{call}: no answer within {self._config.timeout_seconds:g} s, tried {self._config.attempts} times"
-            ) from None
-        if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error):
-            raise ConfigError(
-                f"{call}: the certificate of {origin_text(self._base)} is not trusted; install its "
-                "authority, or name it in the environment variable SSL_CERT_FILE"
-            ) from None
-        if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-            raise RetryableError(
-                f"{call}: cannot connect to {origin_text(self._base)}; is it running, and is the base address right?"
-            ) from None
-        if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-            raise RetryableError(f"{call}: the connection broke before the answer was complete") from None
-        if isinstance(error, httpx.DecodingError):
-            raise DataError(f"{call}: the answer's compression is damaged") from None
-        if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL):
-            raise ConfigError(
-                f"{call}: the call cannot be sent; check the addresses and headers in the settings of "
-                f"source {self.source}"
-            ) from None
-        raise FatalError(f"{call}: failed with {type(error).__name__}") from None
+    def _fail(self, error: Exception, url: httpx.URL, method: str) -> NoReturn:
+        raise failure_of(
+            error,
+            call=self._call_text(url, method),
+            source=self.source,
+            host=origin_text(self._base),
+            timeout_seconds=self._config.timeout_seconds,
+            attempts=self._config.attempts,
+        ) from None
 
-    def _refuse(self, response: httpx.Response, url: httpx.URL) -> None:
+    def _refuse(self, response: httpx.Response, url: httpx.URL, method: str = "GET") -> None:
         """Raise for every status that is not 2xx, by what the caller does next."""
-        status = response.status_code
         self.last_date = response.headers.get("Date")
-        if 200 <= status < 300:
+        if response.is_success:
             return
         response.close()
-        answered = f"{self._call_text(url)} answered {status}"
-        if status in {401, 403}:
-            variables = f"PACEKEEPER_SOURCES__{self.source.upper()}__*"
-            raise ConfigError(
-                f"{answered}: access refused. Check the credentials and their rights in [sources.{self.source}] or "
-                f"the environment variables {variables}"
-            )
-        if status >= 500 or status in {408, 429}:
-            raise RetryableError(f"{answered}, tried {self._config.attempts} times; run again later")
-        if 300 <= status < 400:
-            raise ConfigError(
-                f"{answered}, a redirect, which is not followed: set the final base address in [sources.{self.source}]"
-            )
-        hint = "; is the base address right?" if status == httpx.codes.NOT_FOUND else ""
-        raise FatalError(f"{answered}: the server does not accept this call{hint}")
+        call = self._call_text(url, method)
+        raise refusal_of(response.status_code, call=call, source=self.source, attempts=self._config.attempts)
 
 
 @lru_cache(maxsize=1)

@@ -56,6 +56,22 @@ def resolve(base: httpx.URL, path: str | httpx.URL, *, source: str, relative_to:
     return url
 
 
+def signed_address(base: httpx.URL, link: str, *, source: str) -> httpx.URL:
+    """The address of a file that its own signature opens; it may lie on another server, encrypted where `base` is."""
+    try:
+        url = httpx.URL(link)
+    except (httpx.InvalidURL, TypeError, ValueError):
+        url = httpx.URL()
+    if (
+        url.scheme not in _DEFAULT_PORTS
+        or not url.host
+        or url.userinfo
+        or (base.scheme, url.scheme) == ("https", "http")
+    ):
+        raise DataError(f"{source}: a signed link is no http(s) address as safe as {origin_text(base)}; not followed")
+    return url
+
+
 def shown(url: httpx.URL, base: httpx.URL) -> str:
     """An address fit for messages: the configured part, resource names and parameter names; no ids, no values.
 

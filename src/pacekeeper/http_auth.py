@@ -13,6 +13,15 @@ from pydantic import SecretStr
 
 from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError, RetryableError
 
+#: What a token endpoint may call a refusal (RFC 6749, 5.2); any other text of it is not shown.
+_ERROR_CODES = {
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "unauthorized_client",
+    "unsupported_grant_type",
+}
 #: Seconds a token lives whose server does not say.
 _DEFAULT_LIFETIME = 300.0
 #: A token is renewed this long before it ends; one so short that this comes early, after four fifths of its life.
@@ -42,28 +51,13 @@ class BearerToken(httpx.Auth):
         yield request
 
 
-class ClientCredentials(httpx.Auth):
-    """OAuth 2 client credentials (RFC 6749, 4.4): fetches a token, keeps it, renews it before its end and once on 401.
+class TokenAuth(httpx.Auth):
+    """Fetches a token, keeps it, renews it before its end and once on 401. Subclasses say how it is asked for.
 
-    credentials_in: some servers take id and secret only in the request's body.
     clock: monotonic seconds. For one thread, as every source has its own process.
     """
 
-    def __init__(
-        self,
-        token_url: str,
-        client_id: str,
-        client_secret: SecretStr,
-        scope: str | None = None,
-        *,
-        credentials_in: Literal["header", "body"] = "header",
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._token_url = token_url
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._scope = scope
-        self._credentials_in = credentials_in
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._header = ""
         self._renew_at = float("-inf")
@@ -80,22 +74,54 @@ class ClientCredentials(httpx.Auth):
             yield request
 
     def _fetch(self, extensions: Mapping[str, Any]) -> Generator[httpx.Request, httpx.Response, None]:
+        # A request made by hand has no timeout unless it is handed on.
+        handed_on = {name: extensions[name] for name in ("timeout",) if name in extensions}
+        asked_at = self._clock()
+        response = yield from self.ask(handed_on)
+        token, lifetime = _token_of(response)
+        self._header = f"Bearer {token}"
+        self._renew_at = asked_at + max(lifetime - _RENEWAL_MARGIN, lifetime * 0.8)
+
+    def ask(self, extensions: Mapping[str, Any]) -> Generator[httpx.Request, httpx.Response, httpx.Response]:
+        """Send what a token costs; returns the token endpoint's answer, its body read. Raises AuthProblem."""
+        raise NotImplementedError
+
+
+class ClientCredentials(TokenAuth):
+    """OAuth 2 client credentials (RFC 6749, 4.4).
+
+    credentials_in: some servers take id and secret only in the request's body.
+    """
+
+    def __init__(
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: SecretStr,
+        scope: str | None = None,
+        *,
+        credentials_in: Literal["header", "body"] = "header",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(clock=clock)
+        self._token_url = token_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._scope = scope
+        self._credentials_in = credentials_in
+
+    def ask(self, extensions: Mapping[str, Any]) -> Generator[httpx.Request, httpx.Response, httpx.Response]:
         form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
         secret = self._client_secret.get_secret_value()
         if self._credentials_in == "body":
             form |= {"client_id": self._client_id, "client_secret": secret}
-        # A request made by hand has no timeout unless it is handed on.
-        timeout = {name: extensions[name] for name in ("timeout",) if name in extensions}
         headers = {"Accept": "application/json"}
-        request = httpx.Request("POST", self._token_url, data=form, headers=headers, extensions=timeout)
+        request = httpx.Request("POST", self._token_url, data=form, headers=headers, extensions=dict(extensions))
         if self._credentials_in == "header":
             request = next(httpx.BasicAuth(quote(self._client_id), quote(secret)).auth_flow(request))
-        asked_at = self._clock()
         response = yield request
         response.read()
-        token, lifetime = _token_of(response)
-        self._header = f"Bearer {token}"
-        self._renew_at = asked_at + max(lifetime - _RENEWAL_MARGIN, lifetime * 0.8)
+        return response
 
 
 def _token_of(response: httpx.Response) -> tuple[str, float]:
@@ -103,7 +129,8 @@ def _token_of(response: httpx.Response) -> tuple[str, float]:
     if status in {400, 401, 403}:
         raise AuthProblem(
             ConfigError,
-            f"the token endpoint answered {status}: check client_id, client_secret, scope and token_url",
+            f"the token endpoint answered {status}{_error_code(response)}: check client_id, the client's secret or "
+            "key, scope and token_url",
         )
     if status >= 500 or status in {408, 429}:
         raise AuthProblem(RetryableError, f"the token endpoint answered {status}")
@@ -122,6 +149,16 @@ def _token_of(response: httpx.Response) -> tuple[str, float]:
     except (KeyError, TypeError, ValueError):
         lifetime = _DEFAULT_LIFETIME
     return text, lifetime if lifetime > 0 else _DEFAULT_LIFETIME
+
+
+def _error_code(response: httpx.Response) -> str:
+    """` (invalid_client)` where the answer names a code of the standard, else nothing."""
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return ""
+    code = answer.get("error") if isinstance(answer, dict) else None
+    return f" ({code})" if code in _ERROR_CODES else ""
 
 
 def _header_text(secret: SecretStr) -> str | None:

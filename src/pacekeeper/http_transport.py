@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,12 @@ from pyrate_limiter import GCRA, Rate, RateItem, StateBucket
 
 #: Answers that may be different next time.
 RETRIED_STATUS = (408, 429, 500, 502, 503, 504)
-#: POST is here for token requests, which are the only ones the client sends.
+#: POST is here for token requests and for reads that vendors want as POST; the client sends nothing that changes data.
 _RETRIED_METHODS = ("GET", "POST")
 _RATE_WINDOW_MS = 1_000_000
+_POLICY = re.compile(r'"?([A-Za-z0-9_-]*)"?\s*;\s*r=(\d{1,9})\s*;\s*t=(\d{1,6})')
+#: Seconds waited at most for a server's quota to fill up.
+_LONGEST_QUOTA_PAUSE = 120.0
 
 Sleep = Callable[[float], None]
 
@@ -56,14 +60,49 @@ class _PatientRetry(Retry):
             raise WaitTooLong(asked)
 
 
+class Quota:
+    """What a server says is left, by its `RateLimit` header (`"requests";r=5;t=2, "points";r=90;t=2`).
+
+    Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/; older drafts write
+    RateLimit-Remaining and RateLimit-Reset. r: units left; t: seconds until there are more.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+        self._pause = 0.0
+
+    def note(self, headers: httpx.Headers) -> None:
+        """Take in the headers of an answer."""
+        found = [(name, int(left), float(wait)) for name, left, wait in _POLICY.findall(headers.get("RateLimit", ""))]
+        left, wait = headers.get("RateLimit-Remaining", ""), headers.get("RateLimit-Reset", "")
+        if left.isdigit() and wait.isdigit():
+            found.append(("", int(left), float(wait)))
+        pause = 0.0
+        for name, left_now, seconds in found:
+            # A call costs what the last one did: Medplum counts points, of which a search takes many.
+            cost = max(1, self._left.get(name, left_now) - left_now)
+            self._left[name] = left_now
+            if left_now < cost:
+                pause = max(pause, seconds)
+        # Who asks for longer refuses the next call, with a reason.
+        self._pause = pause if pause <= _LONGEST_QUOTA_PAUSE else 0.0
+
+    def pause(self) -> float:
+        """Seconds to wait before the next call; asked once, it is waited."""
+        pause, self._pause = self._pause, 0.0
+        return pause
+
+
 class Throttle(httpx.BaseTransport):
     """Sends through `transport`, never faster than the rate budget; counts what it sends, retries included.
 
-    Calls are spaced evenly: a vendor who counts by the second never sees more than the budget in one.
+    Calls are spaced evenly: a vendor who counts by the second never sees more than the budget in one. A server that
+    tells how much of its quota is left is not asked again before it has room for a call.
     """
 
     def __init__(self, transport: httpx.BaseTransport, *, requests_per_second: float | None, sleep: Sleep) -> None:
         self.calls = 0
+        self._quota = Quota()
         self._transport = transport
         self._sleep = sleep
         self._bucket: StateBucket | None = None
@@ -74,12 +113,16 @@ class Throttle(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._await_turn()
         self.calls += 1
-        return self._transport.handle_request(request)
+        response = self._transport.handle_request(request)
+        self._quota.note(response.headers)
+        return response
 
     def close(self) -> None:
         self._transport.close()
 
     def _await_turn(self) -> None:
+        if (pause := self._quota.pause()) > 0:
+            self._sleep(pause)
         bucket = self._bucket
         while bucket is not None:
             now: Any = bucket.now()  # type: ignore[no-untyped-call]  # Any: the types admit asynchronous clocks
