@@ -50,14 +50,18 @@ SAMPLE_BULK = (
         "practitioner_role": Landed(43),
         "location": Landed(44),
         "patient": Landed(13),
+        "patient_identifier": Landed(59),
         "encounter": Landed(1215),
         "encounter_participant": Landed(1215),
+        "document_reference": Landed(1215),
     },
     {
         "location": Mapped(44),
         "clinician": Mapped(43),
         "clinician_identifier": Mapped(43),
         "client": Mapped(13),
+        "client_identifier": Mapped(13, {}, {"identifier_of_another_kind": 46, "no_email": 13}),
+        "note": Mapped(1215),
         "session": Mapped(1138, {"session_duration": 5}, {"not_outpatient": 72}),
         "session_clinician": Mapped(1143, {}, {"not_outpatient": 72}),
         "session_participant": Mapped(1143, {}, {"not_outpatient": 72}),
@@ -65,33 +69,49 @@ SAMPLE_BULK = (
 )
 
 #: A Python port of Synthea: `urn:uuid:` references. 667 of 672 ambulatory encounters last no time at all, one 24 h,
-#: and so does the home visit; 93 are hospital stays (IMP 9, EMER 84). One PHQ-9 total, among four other instruments.
+#: and so does the home visit; 93 are hospital stays (IMP 9, EMER 84). One PHQ-9 total and 74 of the GAD-7, one of them
+#: a fraction (18.42), among three other instruments.
 PYSYNTHEA = (
     {
         "practitioner": Landed(41),
         "practitioner_role": Landed(41),
         "location": Landed(12),
         "patient": Landed(12),
+        "patient_identifier": Landed(50),
         "encounter": Landed(766),
         "encounter_participant": Landed(766),
-        "phq9_observation": Landed(1, {}, {"not_phq9": 175}),
+        "measure_observation": Landed(75, {}, {"not_a_measure": 101}),
+        "coverage": Landed(37),
+        "claim": Landed(47),
+        "claim_item": Landed(47),
+        "explanation_of_benefit": Landed(45),
+        "explanation_total": Landed(45),
+        "explanation_item": Landed(45),
+        "explanation_adjudication": Landed(135),
     },
     {
         "location": Mapped(12),
         "clinician": Mapped(41),
         "clinician_identifier": Mapped(41),
         "client": Mapped(12),
+        "client_identifier": Mapped(24, {}, {"no_number": 37, "identifier_of_another_kind": 38}),
+        "coverage": Mapped(37),
         "session": Mapped(4, {"session_duration": 669}, {"not_outpatient": 93}),
         "session_clinician": Mapped(673, {}, {"not_outpatient": 93}),
         "session_participant": Mapped(673, {}, {"not_outpatient": 93}),
-        "measure_response": Mapped(1),
-        "measure_item": Mapped(0, {}, {"total": 1}),
+        "measure_response": Mapped(74, {"source_total_not_whole": 1, "total_not_whole": 1}),
+        "measure_item": Mapped(0, {}, {"total": 75}),
+        "claim": Mapped(47),
+        "charge": Mapped(47),
+        "claim_payment": Mapped(45),
+        "claim_payment_line": Mapped(45),
     },
 )
 
 #: HL7's own examples. Appointment/example was created on a day without time, Encounter/f203 has days for times: there
 #: is no zone to read them in. f002, f003, f202 and xcda ended, but say nothing of when (started_at and ended_at
 #: missing in each); emerg and example are in-progress stays. The slots are a room's. The only role ended in 2012.
+#: Claims and answers are dated by the day; eight claims state no total and count by their lines; one asks in advance.
 HL7 = (
     {
         "practitioner": Landed(10),
@@ -100,6 +120,8 @@ HL7 = (
         "practitioner_role_available_day": Landed(5),
         "location": Landed(4),
         "patient": Landed(15),
+        "patient_identifier": Landed(16),
+        "patient_link": Landed(3),
         "episode_of_care": Landed(1),
         "schedule": Landed(2),
         "schedule_actor": Landed(3),
@@ -108,13 +130,43 @@ HL7 = (
         "appointment_participant": Landed(4),
         "encounter": Landed(6, {"start_at: naive_time": 1, "end_at: naive_time": 1}),
         "encounter_participant": Landed(4),
-        "phq9_observation": Landed(0, {}, {"not_phq9": 43}),
+        "measure_observation": Landed(0, {}, {"not_a_measure": 43}),
+        "questionnaire_response": Landed(3, {"authored: naive_time": 1}),
+        "questionnaire_item": Landed(5),
+        "questionnaire_subitem": Landed(3),
+        "communication": Landed(2),
+        "communication_recipient": Landed(2),
+        "audit_event": Landed(6),
+        "audit_agent": Landed(13),
+        "audit_entity": Landed(9),
+        "coverage": Landed(3),
+        "claim": Landed(12),
+        "claim_item": Landed(18),
+        "claim_item_modifier": Landed(1),
+        "claim_response": Landed(4),
+        "explanation_of_benefit": Landed(2),
+        "explanation_total": Landed(4),
+        "explanation_item": Landed(2),
+        "explanation_adjudication": Landed(4),
     },
     {
         "location": Mapped(4),
         "clinician": Mapped(10),
         "clinician_identifier": Mapped(0, {}, {"no_npi": 10}),
         "client": Mapped(15),
+        "client_identifier": Mapped(11, {}, {"no_number": 2, "identifier_of_another_kind": 7, "no_email": 14}),
+        "key_merge": Mapped(0, {}, {"no_merge": 3}),
+        "coverage": Mapped(3),
+        "ehr_event": Mapped(1, {}, {"no_clinician": 5}),
+        "message": Mapped(2),
+        "measure_response": Mapped(0, {}, {"no_phq9": 3, "no_gad7": 3, "no_epds": 3}),
+        "measure_item": Mapped(0, {}, {"no_item_of_a_measure": 8}),
+        "claim": Mapped(11, {}, {"no_claim": 1}),
+        "charge": Mapped(15, {}, {"no_claim": 3}),
+        "charge_modifier": Mapped(1),
+        "claim_event": Mapped(1, {}, {"answers_no_claim": 2, "no_claim": 1}),
+        "claim_payment": Mapped(1, {}, {"not_processed": 1}),
+        "claim_payment_line": Mapped(2),
         "episode": Mapped(1),
         "case_assignment": Mapped(1),
         "appointment": Mapped(1),
@@ -128,43 +180,63 @@ HL7 = (
 )
 
 #: US Core examples: a PHQ-9 as panel, total (as text) and items (as LOINC answers), joined by the panel alone; five
-#: AUDIT-C observations. A Bundle holds the fifth practitioner and the role. Encounter/example-1 names no clinician.
+#: AUDIT-C observations. The PHQ-9 is there as a form too, from which the observations derive: the form counts. A Bundle
+#: holds the fifth practitioner and the role. Encounter/example-1 names no clinician.
 US_CORE = (
     {
         "practitioner": Landed(5),
         "practitioner_role": Landed(1),
         "patient": Landed(4),
+        "patient_identifier": Landed(4),
         "encounter": Landed(3),
-        "phq9_observation": Landed(12, {}, {"not_phq9": 5}),
-        "phq9_panel_member": Landed(11),
+        "measure_observation": Landed(12, {}, {"not_a_measure": 5}),
+        "measure_panel_member": Landed(11),
+        "questionnaire_response": Landed(2),
+        "questionnaire_item": Landed(15),
     },
     {
         "clinician": Mapped(5),
         "clinician_identifier": Mapped(5),
         "client": Mapped(4),
+        "client_identifier": Mapped(6, {}, {"no_email": 2}),
         "session": Mapped(0, {"missing_required": 1}, {"not_outpatient": 2}),
         "session_participant": Mapped(1, {}, {"not_outpatient": 2}),
-        "measure_response": Mapped(1, {}, {"item": 9, "difficulty_item": 1, "panel_of_a_total": 1}),
-        "measure_item": Mapped(9, {}, {"total": 1, "difficulty_item": 1, "panel_of_a_total": 1}),
+        "measure_response": Mapped(
+            1, {}, {"of_a_questionnaire_response": 12, "no_phq9": 1, "no_gad7": 2, "no_epds": 2}
+        ),
+        "measure_item": Mapped(9, {}, {"of_a_questionnaire_response": 12, "no_item_of_a_measure": 5, "total": 1}),
     },
 )
 
 #: Transaction Bundles, one per patient: 126 encounters, 8 of them hospital stays, 1 of the others longer than 8 h.
+#: Of 379 claim lines 198 are diagnoses without an amount; of 349 answered ones 181 say what was paid.
 TRANSACTIONS = (
     {
         "practitioner": Landed(26),
         "patient": Landed(12),
+        "patient_identifier": Landed(55),
         "encounter": Landed(126),
         "encounter_participant": Landed(126),
-        "phq9_observation": Landed(0, {}, {"not_phq9": 950}),
+        "measure_observation": Landed(0, {}, {"not_a_measure": 950}),
+        "claim": Landed(156),
+        "claim_item": Landed(379),
+        "explanation_of_benefit": Landed(126),
+        "explanation_total": Landed(126),
+        "explanation_item": Landed(349),
+        "explanation_adjudication": Landed(1086),
     },
     {
         "clinician": Mapped(26),
         "clinician_identifier": Mapped(26),
         "client": Mapped(12),
+        "client_identifier": Mapped(12, {}, {"identifier_of_another_kind": 43, "no_email": 12}),
         "session": Mapped(117, {"session_duration": 1}, {"not_outpatient": 8}),
         "session_clinician": Mapped(118, {}, {"not_outpatient": 8}),
         "session_participant": Mapped(118, {}, {"not_outpatient": 8}),
+        "claim": Mapped(156),
+        "charge": Mapped(181, {}, {"no_amount": 198}),
+        "claim_payment": Mapped(126),
+        "claim_payment_line": Mapped(181, {}, {"no_amount_paid": 168}),
     },
 )
 

@@ -35,7 +35,7 @@ def pages(folder: Path) -> tuple[list[Page], FolderReader]:
 
 def documents(page: Page) -> list[str]:
     assert isinstance(page.rows, JsonLines)
-    return [str(text) for text in page.rows.documents.to_pylist()]
+    return [str(text).removesuffix("\n") for text in page.rows.documents.to_pylist()]
 
 
 def source(folder: Path) -> RawBench:

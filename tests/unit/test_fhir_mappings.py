@@ -24,7 +24,7 @@ STREAM_OF = {
     "Slot": "slot",
     "Appointment": "appointment",
     "Encounter": "encounter",
-    "Observation": "phq9_observation",
+    "Observation": "measure_observation",
 }
 Resource = dict[str, Any]
 
@@ -628,8 +628,8 @@ def test_answers_may_be_codes_and_totals_text(ehr: RawBench) -> None:
 
 
 def test_observations_of_other_codes_never_land(ehr: RawBench) -> None:
-    read(ehr, phq9("g", "70274-6", valueInteger=3))
-    assert ehr.counts["phq9_observation"].out_of_scope == {"not_phq9": 1}
+    read(ehr, phq9("g", "8867-4", valueInteger=70))
+    assert ehr.counts["measure_observation"].out_of_scope == {"not_a_measure": 1}
 
 
 @pytest.mark.parametrize(

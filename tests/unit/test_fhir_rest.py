@@ -32,7 +32,7 @@ RESOURCES: dict[str, list[dict[str, Any]]] = {
             "meta": {"lastUpdated": EARLY},
             "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
         }
-        for code in ("44261-6", "70274-6")
+        for code in ("44261-6", "8302-2")
     ],
 }
 
@@ -93,7 +93,7 @@ def test_the_first_page_carries_the_servers_time() -> None:
 
 def test_observations_are_asked_for_by_code() -> None:
     with FhirServer(RESOURCES) as server, connected(server) as connector:
-        (text,) = documents(read(connector, "phq9_observation"))
+        (text,) = documents(read(connector, "measure_observation"))
         assert '"44261-6"' in text
 
 

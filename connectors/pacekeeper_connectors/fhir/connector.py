@@ -16,10 +16,18 @@ class Fhir(FhirConnector[FhirSettings]):
     name = "fhir"
     streams = SERVER_STREAMS
     value_maps = VALUE_MAPS
+    known_limits = (
+        "A search for changes does not tell what was deleted, unless the server offers _history of a type.",
+        "An export of one group or of patients tells deletions only where the server writes `deleted` files.",
+        "An export that was interrupted begins anew in the next run.",
+        "Of past versions only the time of a cancellation is read; what else changed before the first read is unknown.",
+    )
 
     def resource_streams(self, *, from_server: bool) -> Sequence[Stream]:
         return SERVER_STREAMS if from_server else FOLDER_STREAMS
 
     def search_parameters(self, stream: Stream) -> Mapping[str, str]:
         """Observations are asked for by code: an EHR holds a hundred others for every one of these."""
-        return {} if stream.keep is None else {"code": ",".join(sorted(stream.keep.values))}
+        if stream.keep is None or not stream.keep.path.startswith("code."):
+            return {}
+        return {"code": ",".join(sorted(stream.keep.values))}

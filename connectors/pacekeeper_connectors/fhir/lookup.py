@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, null
-from pacekeeper_connectors.fhir.streams import NPI
+from pacekeeper_connectors.fhir.declare import NPI
 
 
 def reason(*cases: tuple[Value, str | Value]) -> Value:

@@ -1,10 +1,11 @@
-"""Location, clinician, clinician_identifier and client."""
+"""Location, clinician, client, their identifiers, and merged client records."""
 
 from __future__ import annotations
 
+from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import clinician_of_role, first_of, reason
+from pacekeeper_connectors.fhir.lookup import clinician_of_role, first_of, in_order, rank, reason
 
 
 @Fhir.maps("location", of="location")
@@ -65,6 +66,61 @@ def client(raw: RawTables) -> Table:
         part2_flag=literal("unknown"),
         is_deceased=ifelse(t.deceased_year.notnull(), literal(True), t.deceased),  # noqa: FBT003  a value
         out_of_scope=null("string"),
+    )
+
+
+@Fhir.maps("client_identifier", of="patient_identifier")
+def client_identifier(raw: RawTables) -> Table:
+    """Medical record numbers (MR) and members' numbers (MB), HL7 v2 table 0203; others name nobody elsewhere."""
+    t = raw.patient_identifier
+    t = t.mutate(domain=raw.value_map("client_domain", t.type))
+    t = t.mutate(place=rank(t, ["parent_key", "domain", "mrn"], in_order))
+    return t.select(
+        client_key=t.parent_key,
+        domain=t.domain,
+        match_key=expr.ifelse(t.domain == "member", t.member, t.mrn),
+        out_of_scope=reason(
+            (t.domain == "unknown", "identifier_of_another_kind"),
+            (t.mrn.isnull(), "no_value"),
+            (t.place > 0, "repeated"),
+        ),
+    )
+
+
+@Fhir.maps("client_identifier", of="patient")
+def client_email(raw: RawTables) -> Table:
+    """The first e-mail address."""
+    t = raw.patient
+    return t.select(
+        client_key=t.id,
+        domain=literal("email"),
+        match_key=t.email,
+        out_of_scope=reason((t.email.isnull(), "no_email")),
+    )
+
+
+@Fhir.maps("key_merge", of="patient_link")
+def key_merge(raw: RawTables) -> Table:
+    """`replaced-by` says this record was merged into the other; `replaces` says the same from the other side."""
+    t = raw.patient_link
+    said = t.filter(t.type == "replaced-by").select(said_from="parent_key").distinct()
+    t = t.left_join(said, t.other == said.said_from)
+    is_gone = t.type == "replaced-by"
+    t = t.mutate(
+        from_key=expr.ifelse(is_gone, t.parent_key, t.other), into_key=expr.ifelse(is_gone, t.other, t.parent_key)
+    )
+    t = t.mutate(place=rank(t, ["from_key", "type"], in_order))
+    return t.select(
+        entity=literal("client"),
+        from_key=t.from_key,
+        into_key=t.into_key,
+        effective_at=null("timestamp('UTC')"),
+        out_of_scope=reason(
+            (~t.type.isin(["replaced-by", "replaces"]), "no_merge"),
+            (t.other.isnull(), "to_no_client"),
+            ((t.type == "replaces") & t.said_from.notnull(), "said_by_the_other"),
+            (t.place > 0, "repeated"),
+        ),
     )
 
 

@@ -10,7 +10,6 @@ from pacekeeper.columns import (
     BirthYear,
     Boolean,
     Code,
-    Column,
     Date,
     Decimal,
     Instant,
@@ -19,69 +18,17 @@ from pacekeeper.columns import (
     MatchKey,
     Ref,
 )
-from pacekeeper.stream import Keep, Stream
+from pacekeeper_connectors.fhir.activity_streams import ACTIVITY_STREAMS
+from pacekeeper_connectors.fhir.billing_streams import BILLING_STREAMS
+from pacekeeper_connectors.fhir.declare import NPI, URI, client, clinician, elements, location, resource, role
+from pacekeeper_connectors.fhir.measure_streams import MEASURE_STREAMS
 
-NPI = "http://hl7.org/fhir/sid/us-npi"
-LOINC = "http://loinc.org"
-PHQ9_PANEL = "44249-1"
-PHQ9_TOTAL = "44261-6"
-PHQ9_DIFFICULTY = "69722-7"
-#: LOINC code of each PHQ-9 item, item 1 first. Source: US Core 9.0.0 examples, HL7 PHR IG.
-PHQ9_ITEMS = (
-    "44250-9",
-    "44255-8",
-    "44259-0",
-    "44254-1",
-    "44251-7",
-    "44258-2",
-    "44252-5",
-    "44253-3",
-    "44260-8",
-)
 #: Participants of an appointment among which a change of clinician is seen from one version to the next.
 WATCHED_PARTICIPANTS = 4
 
-#: A server may make a change visible some time after the time it gives it.
-_LAG = timedelta(minutes=10)
-_LAST_UPDATED = Instant(path="meta.lastUpdated", description="Server's time of the last change.")
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-"
-_URI = r"[A-Za-z][A-Za-z0-9+.:/_#?=&%~-]*"
 
-
-def _clinician(path: str) -> Ref:
-    return Ref("clinician", path=path, by_type={"Practitioner": "clinician"}, match={NPI: "npi"})
-
-
-def _role(path: str) -> Ref:
-    return Ref("practitioner_role", path=path, by_type={"PractitionerRole": "practitioner_role"})
-
-
-def _client(path: str) -> Ref:
-    return Ref("client", path=path, by_type={"Patient": "client"})
-
-
-def _location(path: str) -> Ref:
-    return Ref("location", path=path, by_type={"Location": "location"})
-
-
-def _resource(name: str, resource_type: str, columns: dict[str, Column], *, keep: Keep | None = None) -> Stream:
-    return Stream(
-        name,
-        {**columns, "last_updated": _LAST_UPDATED},
-        cursor="last_updated",
-        lag=_LAG,
-        deletes="key_diff",
-        resource_type=resource_type,
-        keep=keep,
-        description=f"FHIR {resource_type}",
-    )
-
-
-def _elements(name: str, parent: str, explode: str, columns: dict[str, Column]) -> Stream:
-    return Stream(name, columns, child_of=parent, explode=explode, description=f"{explode} of {parent}")
-
-
-PRACTITIONER = _resource(
+PRACTITIONER = resource(
     "practitioner",
     "Practitioner",
     {
@@ -91,23 +38,23 @@ PRACTITIONER = _resource(
     },
 )
 
-PRACTITIONER_ROLE = _resource(
+PRACTITIONER_ROLE = resource(
     "practitioner_role",
     "PractitionerRole",
     {
         "id": Key("practitioner_role"),
         "active": Boolean(),
-        "practitioner": _clinician("practitioner.reference"),
+        "practitioner": clinician("practitioner.reference"),
         "practitioner_identifier": MatchKey("npi", path="practitioner.identifier.value"),
-        "practitioner_identifier_system": Code(path="practitioner.identifier.system", max_length=200, pattern=_URI),
+        "practitioner_identifier_system": Code(path="practitioner.identifier.system", max_length=200, pattern=URI),
         "code": Code(path="code[0].coding[0].code"),
-        "location": _location("location[0].reference"),
+        "location": location("location[0].reference"),
         "period_start": Date(path="period.start"),
         "period_end": Date(path="period.end"),
     },
 )
 
-PRACTITIONER_ROLE_AVAILABLE_TIME = _elements(
+PRACTITIONER_ROLE_AVAILABLE_TIME = elements(
     "practitioner_role_available_time",
     "practitioner_role",
     "availableTime",
@@ -118,14 +65,14 @@ PRACTITIONER_ROLE_AVAILABLE_TIME = _elements(
     },
 )
 
-PRACTITIONER_ROLE_AVAILABLE_DAY = _elements(
+PRACTITIONER_ROLE_AVAILABLE_DAY = elements(
     "practitioner_role_available_day",
     "practitioner_role_available_time",
     "daysOfWeek",
     {"day": Code(path="$", max_length=3, pattern="[a-z]{3}", required=True)},
 )
 
-LOCATION = _resource(
+LOCATION = resource(
     "location",
     "Location",
     {
@@ -142,7 +89,7 @@ LOCATION = _resource(
     },
 )
 
-PATIENT = _resource(
+PATIENT = resource(
     "patient",
     "Patient",
     {
@@ -151,18 +98,37 @@ PATIENT = _resource(
         "area_code": Area(path="address[0].postalCode"),
         "deceased": Boolean(path="deceasedBoolean"),
         "deceased_year": BirthYear(path="deceasedDateTime", description="Year of death."),
+        "email": MatchKey("email", path="telecom[system=email].value"),
     },
 )
 
-EPISODE_OF_CARE = _resource(
+PATIENT_IDENTIFIER = elements(
+    "patient_identifier",
+    "patient",
+    "identifier",
+    {
+        "type": Code(path="type.coding[0].code", description="HL7 v2 table 0203: MR, MB ..."),
+        "mrn": MatchKey("mrn", path="value"),
+        "member": MatchKey("member", path="value"),
+    },
+)
+
+PATIENT_LINK = elements(
+    "patient_link",
+    "patient",
+    "link",
+    {"type": Code(), "other": client("other.reference")},
+)
+
+EPISODE_OF_CARE = resource(
     "episode_of_care",
     "EpisodeOfCare",
     {
         "id": Key("episode"),
         "status": Code(),
-        "client": _client("patient.reference"),
-        "manager": _clinician("careManager.reference"),
-        "manager_role": _role("careManager.reference"),
+        "client": client("patient.reference"),
+        "manager": clinician("careManager.reference"),
+        "manager_role": role("careManager.reference"),
         "period_start": Date(path="period.start"),
         "period_end": Date(path="period.end"),
         "type": Code(path="type[0].coding[0].code"),
@@ -170,20 +136,20 @@ EPISODE_OF_CARE = _resource(
     },
 )
 
-SCHEDULE = _resource("schedule", "Schedule", {"id": Key("schedule"), "active": Boolean()})
+SCHEDULE = resource("schedule", "Schedule", {"id": Key("schedule"), "active": Boolean()})
 
-SCHEDULE_ACTOR = _elements(
+SCHEDULE_ACTOR = elements(
     "schedule_actor",
     "schedule",
     "actor",
     {
-        "practitioner": _clinician("reference"),
-        "practitioner_role": _role("reference"),
-        "location": _location("reference"),
+        "practitioner": clinician("reference"),
+        "practitioner_role": role("reference"),
+        "location": location("reference"),
     },
 )
 
-SLOT = _resource(
+SLOT = resource(
     "slot",
     "Slot",
     {
@@ -195,7 +161,7 @@ SLOT = _resource(
     },
 )
 
-APPOINTMENT = _resource(
+APPOINTMENT = resource(
     "appointment",
     "Appointment",
     {
@@ -230,21 +196,21 @@ APPOINTMENT = _resource(
     },
 )
 
-APPOINTMENT_PARTICIPANT = _elements(
+APPOINTMENT_PARTICIPANT = elements(
     "appointment_participant",
     "appointment",
     "participant",
     {
         "type": Code(path="type[0].coding[0].code"),
         "status": Code(),
-        "practitioner": _clinician("actor.reference"),
-        "practitioner_role": _role("actor.reference"),
-        "client": _client("actor.reference"),
-        "location": _location("actor.reference"),
+        "practitioner": clinician("actor.reference"),
+        "practitioner_role": role("actor.reference"),
+        "client": client("actor.reference"),
+        "location": location("actor.reference"),
     },
 )
 
-ENCOUNTER = _resource(
+ENCOUNTER = resource(
     "encounter",
     "Encounter",
     {
@@ -252,11 +218,11 @@ ENCOUNTER = _resource(
         "status": Code(),
         "class": Code(path="class.code"),
         "type": Code(path="type[0].coding[0].code"),
-        "subject": _client("subject.reference"),
+        "subject": client("subject.reference"),
         "part_of": Ref("session", path="partOf.reference"),
         "appointment": Ref("appointment", path="appointment[0].reference"),
         "episode": Ref("episode", path="episodeOfCare[0].reference"),
-        "location": _location("location[0].location.reference"),
+        "location": location("location[0].location.reference"),
         "start_at": Instant(path="period.start"),
         "end_at": Instant(path="period.end"),
         "length": Decimal(path="length.value"),
@@ -264,50 +230,17 @@ ENCOUNTER = _resource(
     },
 )
 
-ENCOUNTER_PARTICIPANT = _elements(
+ENCOUNTER_PARTICIPANT = elements(
     "encounter_participant",
     "encounter",
     "participant",
     {
         "type": Code(path="type[0].coding[0].code"),
-        "practitioner": _clinician("individual.reference"),
-        "practitioner_role": _role("individual.reference"),
+        "practitioner": clinician("individual.reference"),
+        "practitioner_role": role("individual.reference"),
         "start_at": Instant(path="period.start"),
         "end_at": Instant(path="period.end"),
     },
-)
-
-PHQ9_OBSERVATION = _resource(
-    "phq9_observation",
-    "Observation",
-    {
-        "id": Key("observation"),
-        "status": Code(),
-        "code": Code(path=f"code.coding[system={LOINC}].code"),
-        "subject": _client("subject.reference"),
-        "performer": _client("performer[0].reference"),
-        "encounter": Ref("session", path="encounter.reference", by_type={"Encounter": "session"}),
-        "effective_at": Instant(path="effectiveDateTime"),
-        "period_start": Instant(path="effectivePeriod.start"),
-        "issued": Instant(),
-        "value_integer": Decimal(path="valueInteger"),
-        "value_quantity": Decimal(path="valueQuantity.value"),
-        "value_text": Decimal(path="valueString", description="A number sent as text."),
-        "value_code": Code(path=f"valueCodeableConcept.coding[system={LOINC}].code"),
-        "derived_from": Ref("observation", path="derivedFrom[0].reference", by_type={"Observation": "observation"}),
-    },
-    keep=Keep(
-        path=f"code.coding[system={LOINC}].code",
-        values=frozenset({PHQ9_PANEL, PHQ9_TOTAL, PHQ9_DIFFICULTY, *PHQ9_ITEMS}),
-        reason="not_phq9",
-    ),
-)
-
-PHQ9_PANEL_MEMBER = _elements(
-    "phq9_panel_member",
-    "phq9_observation",
-    "hasMember",
-    {"member": Ref("observation", path="reference", by_type={"Observation": "observation"})},
 )
 
 #: As a server is read: it can be asked for changes. What was deleted shows in a read of everything only.
@@ -318,6 +251,8 @@ SERVER_STREAMS = (
     PRACTITIONER_ROLE_AVAILABLE_DAY,
     LOCATION,
     PATIENT,
+    PATIENT_IDENTIFIER,
+    PATIENT_LINK,
     EPISODE_OF_CARE,
     SCHEDULE,
     SCHEDULE_ACTOR,
@@ -326,8 +261,9 @@ SERVER_STREAMS = (
     APPOINTMENT_PARTICIPANT,
     ENCOUNTER,
     ENCOUNTER_PARTICIPANT,
-    PHQ9_OBSERVATION,
-    PHQ9_PANEL_MEMBER,
+    *MEASURE_STREAMS,
+    *ACTIVITY_STREAMS,
+    *BILLING_STREAMS,
 )
 
 #: As a folder is read: always whole.

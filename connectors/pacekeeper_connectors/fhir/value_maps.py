@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pacekeeper_connectors.fhir.instruments import INSTRUMENTS
+
 #: FHIR R4 AppointmentStatus. Arrived and checked-in count as kept: the client came.
 APPOINTMENT_STATUS = {
     "proposed": "not_booked",
@@ -58,6 +60,9 @@ CANCELLED_BY = {
         "other",
     ),
 }
+
+#: HL7 v2 table 0203 IdentifierType.
+CLIENT_DOMAIN = {"MR": "mrn", "MB": "member"}
 
 BOOKED_VIA = {word: word for word in ("staff", "self", "recurring", "import")}
 
@@ -199,8 +204,8 @@ LOCATION_KIND = {
     "community": "community",
 }
 
-#: LOINC answer list of the PHQ-9, by its ordinals.
-PHQ9_ANSWER = {"LA6568-5": "0", "LA6569-3": "1", "LA6570-1": "2", "LA6571-9": "3"}
+#: LOINC answer list that PHQ-9 and GAD-7 share, by its ordinals.
+MEASURE_ANSWER = {"LA6568-5": "0", "LA6569-3": "1", "LA6570-1": "2", "LA6571-9": "3"}
 
 #: FHIR R4 ObservationStatus: what makes a score count for nothing.
 OBSERVATION_STATUS = {
@@ -210,24 +215,201 @@ OBSERVATION_STATUS = {
     "entered-in-error": "entered_in_error",
 }
 
+#: FHIR R4 QuestionnaireResponseStatus.
+QUESTIONNAIRE_STATUS = {
+    "completed": "final",
+    "amended": "final",
+    "in-progress": "not_final",
+    "stopped": "not_final",
+    "entered-in-error": "entered_in_error",
+}
+
+#: `instrument:item` or `instrument:total` by linkId.
+QUESTIONNAIRE_ITEM = {
+    **{code: f"{each.code}:{number}" for each in INSTRUMENTS for number, code in enumerate(each.items, 1)},
+    **{code: f"{each.code}:total" for each in INSTRUMENTS for code in each.totals},
+}
+
 WEEKDAY = {"mon": "1", "tue": "2", "wed": "3", "thu": "4", "fri": "5", "sat": "6", "sun": "7"}
 
+#: LOINC document types; what is none of ours is `no_note`.
+NOTE_TYPE = {
+    "11506-3": "progress",
+    "28570-0": "progress",
+    "34117-2": "intake",
+    "51848-0": "intake",
+    "10210-3": "intake",
+    "18776-5": "plan",
+    "51847-2": "plan",
+    "18842-5": "discharge",
+    "34133-9": "other",
+    "11488-4": "other",
+    "34108-1": "other",
+    "11502-2": "no_note",
+    "18748-4": "no_note",
+}
+
+#: FHIR R4 CompositionStatus, and DocumentReferenceStatus where there is no docStatus.
+NOTE_STATUS = {
+    "preliminary": "preliminary",
+    "final": "final",
+    "amended": "amended",
+    "entered-in-error": "entered_in_error",
+    "current": "unknown",
+    "superseded": "unknown",
+}
+
+#: FHIR CodeSystem communication-category, and plain words that servers use in its place.
+MESSAGE_CATEGORY = {
+    "clinical": "clinical",
+    "instruction": "clinical",
+    "alert": "clinical",
+    "scheduling": "scheduling",
+    "appointment": "scheduling",
+    "reminder": "scheduling",
+    "billing": "billing",
+    "refill": "refill",
+    "admin": "admin",
+    "notification": "admin",
+}
+
+#: FHIR R4 EventStatus.
+MESSAGE_STATUS = {
+    "preparation": "preparation",
+    "in-progress": "in_progress",
+    "on-hold": "in_progress",
+    "completed": "completed",
+    "stopped": "stopped",
+    "entered-in-error": "entered_in_error",
+    "unknown": "unknown",
+}
+
+URGENCY = {word: word for word in ("routine", "urgent", "asap", "stat")}
+
+#: FHIR R4 TaskStatus.
+TASK_STATUS = {
+    "draft": "requested",
+    "requested": "requested",
+    "received": "requested",
+    "accepted": "accepted",
+    "ready": "accepted",
+    "in-progress": "in_progress",
+    "on-hold": "on_hold",
+    "completed": "completed",
+    "rejected": "cancelled",
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "entered-in-error": "entered_in_error",
+}
+
+#: SNOMED CT codes, and plain words, that say a request is a referral; a site adds its own.
+REFERRAL_CATEGORY = {"3457005": "referral", "306206005": "referral", "referral": "referral"}
+
+#: FHIR R4 RequestStatus.
+REFERRAL_OUTCOME = {
+    "draft": "open",
+    "active": "open",
+    "on-hold": "waitlist",
+    "completed": "accepted",
+    "revoked": "declined",
+    "entered-in-error": "entered_in_error",
+}
+
+#: FHIR restful-interaction (AuditEvent.subtype), DICOM audit codes, and AuditEvent.action.
+EHR_EVENT_TYPE = {
+    "110122": "login",
+    "110123": "logout",
+    "login": "login",
+    "logout": "logout",
+    "read": "view",
+    "vread": "view",
+    "search": "search",
+    "search-type": "search",
+    "create": "create",
+    "update": "update",
+    "patch": "update",
+    "delete": "delete",
+    "export": "export",
+    "print": "print",
+    "sign": "sign",
+    "C": "create",
+    "R": "view",
+    "U": "update",
+    "D": "delete",
+    "E": "other",
+}
+
+#: v3 ActCode coverage types, and HL7's code for those who pay themselves. PUBLICPOL does not say which programme.
+PAYER_CLASS = {
+    "HIP": "commercial",
+    "EHCPOL": "commercial",
+    "HSAPOL": "commercial",
+    "HMO": "commercial",
+    "PPO": "commercial",
+    "POS": "commercial",
+    "MCPOL": "commercial",
+    "MEDICARE": "medicare",
+    "MEDICAID": "medicaid",
+    "SUBSIDIZ": "medicaid",
+    "WCBPOL": "workers_comp",
+    "pay": "self_pay",
+}
+
+#: FHIR CodeSystem adjudication, and the variables of CMS Blue Button that stand in its place.
+_BLUE_BUTTON = "https://bluebutton.cms.gov/resources/variables/"
+ADJUDICATION = {
+    "submitted": "submitted",
+    "eligible": "eligible",
+    "benefit": "benefit",
+    **dict.fromkeys(("copay", "deductible", "coinsurance", "patientpay"), "owed"),
+    f"{_BLUE_BUTTON}line_sbmtd_chrg_amt": "submitted",
+    f"{_BLUE_BUTTON}line_alowd_chrg_amt": "eligible",
+    f"{_BLUE_BUTTON}line_nch_pmt_amt": "benefit",
+    f"{_BLUE_BUTTON}line_prvdr_pmt_amt": "to_provider",
+    **dict.fromkeys(
+        (f"{_BLUE_BUTTON}line_bene_ptb_ddctbl_amt", f"{_BLUE_BUTTON}line_coinsrnc_amt"),
+        "owed",
+    ),
+}
+
+#: FHIR CodeSystem ex-relatedclaimrelationship.
+CLAIM_FREQUENCY = {"prior": "replacement", "associated": "other"}
+
+#: FHIR R4 RemittanceOutcome.
+CLAIM_OUTCOME = {"queued": "received", "complete": "finalized", "partial": "pended", "error": "rejected"}
+
 VALUE_MAPS: Mapping[str, Mapping[str, str]] = {
+    "adjudication": ADJUDICATION,
     "appointment_status": APPOINTMENT_STATUS,
     "assignment_end": ASSIGNMENT_END,
     "booked_via": BOOKED_VIA,
     "cancelled_by": CANCELLED_BY,
+    "claim_frequency": CLAIM_FREQUENCY,
+    "claim_outcome": CLAIM_OUTCOME,
+    "client_domain": CLIENT_DOMAIN,
     "clinician_role": CLINICIAN_ROLE,
     "closure_type": CLOSURE_TYPE,
+    "ehr_event_type": EHR_EVENT_TYPE,
     "encounter_setting": ENCOUNTER_SETTING,
     "episode_status": EPISODE_STATUS,
     "location_kind": LOCATION_KIND,
+    "measure_answer": MEASURE_ANSWER,
+    "message_category": MESSAGE_CATEGORY,
+    "message_status": MESSAGE_STATUS,
     "modality": MODALITY,
+    "note_status": NOTE_STATUS,
+    "note_type": NOTE_TYPE,
     "observation_status": OBSERVATION_STATUS,
-    "phq9_answer": PHQ9_ANSWER,
+    "payer_class": PAYER_CLASS,
+    "questionnaire_item": QUESTIONNAIRE_ITEM,
+    "questionnaire_status": QUESTIONNAIRE_STATUS,
+    "referral_category": REFERRAL_CATEGORY,
+    "referral_outcome": REFERRAL_OUTCOME,
     "session_role": SESSION_ROLE,
     "session_status": SESSION_STATUS,
     "session_type": SESSION_TYPE,
     "slot_status": SLOT_STATUS,
+    "task_status": TASK_STATUS,
+    "urgency": URGENCY,
     "weekday": WEEKDAY,
 }

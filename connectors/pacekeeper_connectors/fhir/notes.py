@@ -1,0 +1,87 @@
+"""Note, from Compositions and DocumentReferences (domain C4).
+
+A Composition tells when it was signed: the time of its attester. A DocumentReference does not. A note that a server
+shows as both counts once, as the Composition. Psychotherapy process notes have not landed.
+"""
+
+from __future__ import annotations
+
+from pacekeeper import expr
+from pacekeeper.expr import RawTables, Table, Value, null
+from pacekeeper_connectors.fhir.connector import Fhir
+from pacekeeper_connectors.fhir.lookup import first_of, reason, with_clinician
+
+
+@Fhir.maps("note", of="composition")
+def composition_note(raw: RawTables) -> Table:
+    """The author's own signature is the first; a later one by somebody else countersigns."""
+    t = with_clinician(raw, raw.composition, reference="author", role="author_role")
+    first = _first_seen(raw, "composition")
+    t = t.left_join(first, t.id == first.first_id)
+    signed = _signatures(raw, t.select(note_id="id", author_key="clinician_key"))
+    t = t.left_join(signed, t.id == signed.signed_id)
+    return t.select(
+        **_common(raw, t),
+        note_key=t.id,
+        created_at=expr.coalesce(t.first_date, t.date, t.first_updated),
+        signed_at=t.signed_at,
+        cosigned_at=t.cosigned_at,
+        status=raw.value_map("note_status", t.status),
+        status_source_code=t.status,
+        out_of_scope=null("string"),
+    )
+
+
+@Fhir.maps("note", of="document_reference")
+def document_note(raw: RawTables) -> Table:
+    """A scan, a letter or a laboratory report is no note: the value map says which types are."""
+    t = with_clinician(raw, raw.document_reference, reference="author", role="author_role")
+    first = _first_seen(raw, "document_reference")
+    t = t.left_join(first, t.id == first.first_id)
+    known = raw.composition.select(known_composition="id")
+    t = t.left_join(known, t.composition == known.known_composition)
+    status = t.doc_status.coalesce(t.status)
+    return t.select(
+        **_common(raw, t),
+        note_key=t.id,
+        created_at=expr.coalesce(t.first_date, t.date, t.first_updated),
+        signed_at=null("timestamp('UTC')"),
+        cosigned_at=null("timestamp('UTC')"),
+        status=raw.value_map("note_status", status),
+        status_source_code=status,
+        out_of_scope=reason(
+            (t.known_composition.notnull(), "of_a_composition"),
+            (raw.value_map("note_type", t.type) == "no_note", "no_note"),
+        ),
+    )
+
+
+def _common(raw: RawTables, t: Table) -> dict[str, Value]:
+    return {
+        "session_key": t.encounter,
+        "client_key": t.subject,
+        "clinician_key": t.is_known_clinician.ifelse(t.clinician_key, null("string")),
+        "note_type": raw.value_map("note_type", t.type),
+        "note_type_source_code": t.type,
+        "service_at": t.service_start,
+    }
+
+
+def _first_seen(raw: RawTables, stream: str) -> Table:
+    """One row per note: first_id, and date and server time of the earliest version that has landed."""
+    versions = raw.versions(stream)
+    versions = versions.filter(~versions.is_deleted)
+    first = first_of(versions, "id", lambda table: [table.version_no])
+    return first.select(first_id="id", first_date="date", first_updated="last_updated")
+
+
+def _signatures(raw: RawTables, notes: Table) -> Table:
+    """One row per signed note: signed_id, signed_at, cosigned_at. Modes: legal and professional (FHIR R4)."""
+    t = with_clinician(raw, raw.composition_attester, reference="party", role="party_role")
+    t = t.filter(t.mode.isin(["legal", "professional"]) & t.at.notnull())
+    t = t.inner_join(notes, t.parent_key == notes.note_id)
+    is_author = t.clinician_key.isnull() | t.author_key.isnull() | (t.clinician_key == t.author_key)
+    t = t.mutate(is_author=is_author)
+    return t.group_by(signed_id="note_id").agg(
+        signed_at=t.at.min(where=t.is_author), cosigned_at=t.at.min(where=~t.is_author)
+    )
