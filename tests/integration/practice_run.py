@@ -32,7 +32,7 @@ def pacekeeper(
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=500,
         cwd=cwd,
         env={**os.environ, "COLUMNS": "200", **(environment or {})},
     )
@@ -75,7 +75,7 @@ def land_only(
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=500,
         env={**os.environ, **environment},
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pacekeeper.landing.extract import Extraction, Request, extract, since_of
+from pacekeeper.landing.extract import Extraction, Progress, Request, extract, since_of
 from pacekeeper.landing.spool import parts
 from pacekeeper.landing.worker import Job
 from pacekeeper.privacy import create_hash_key
@@ -141,6 +141,12 @@ def request(practice: Path, source: str, *, deadline: float = DEADLINE, since: d
     return Request(job, deadline)
 
 
+def read_all(*requests: Request, on_progress: Progress | None = None) -> list[Extraction]:
+    """What every source came to, in the order of the requests."""
+    order = [wanted.job.source for wanted in requests]
+    return sorted(extract(requests, on_progress=on_progress), key=lambda found: order.index(found.source))
+
+
 def read_rows(extraction: Extraction) -> int:
     assert extraction.manifest is not None, extraction.message
     return extraction.manifest.streams["visit"].read
@@ -174,7 +180,7 @@ def await_file(file: Path) -> list[int]:
 
 def test_a_good_source_leaves_a_complete_spool_and_tells_its_progress(practice: Path) -> None:
     told: list[tuple[str, str, int]] = []
-    extraction = extract([request(practice, "good")], on_progress=lambda *step: told.append(step))[0]
+    extraction = read_all(request(practice, "good"), on_progress=lambda *step: told.append(step))[0]
     assert read_rows(extraction) == 2
     assert told == [("good", "visit", 1), ("good", "visit", 2)]
     assert extraction.manifest is not None
@@ -196,7 +202,7 @@ def test_a_good_source_leaves_a_complete_spool_and_tells_its_progress(practice: 
 def test_a_source_that_fails_says_why_and_leaves_the_others_complete(
     practice: Path, source: str, error_class: str, message: str
 ) -> None:
-    failed, good = extract([request(practice, source), request(practice, "good")])
+    failed, good = read_all(request(practice, source), request(practice, "good"))
     assert failed.manifest is None
     assert failed.error_class == error_class
     assert message in (failed.message or "")
@@ -207,14 +213,14 @@ def test_a_source_that_fails_says_why_and_leaves_the_others_complete(
 @pytest.mark.parametrize("source", ["printing", "lingering"])
 def test_what_a_plugin_prints_or_leaves_running_does_not_disturb_its_read(practice: Path, source: str) -> None:
     told: list[tuple[str, str, int]] = []
-    extraction = extract([request(practice, source)], on_progress=lambda *step: told.append(step))[0]
+    extraction = read_all(request(practice, source), on_progress=lambda *step: told.append(step))[0]
     assert read_rows(extraction) == 2
     assert [step[1:] for step in told] == [("visit", 1), ("visit", 2)]
     assert extraction.seconds < DEADLINE / 2
 
 
 def test_a_hanging_source_is_killed_at_its_deadline_with_all_it_started(practice: Path) -> None:
-    hanging, good = extract([request(practice, "hanging", deadline=10), request(practice, "good")])
+    hanging, good = read_all(request(practice, "hanging", deadline=10), request(practice, "good"))
     assert hanging.manifest is None
     assert "stopped at its deadline of 0.166667 minutes" in (hanging.message or "")
     assert 10 <= hanging.seconds < 30
@@ -222,10 +228,29 @@ def test_a_hanging_source_is_killed_at_its_deadline_with_all_it_started(practice
     assert read_rows(good) == 2
 
 
+def test_a_source_is_handed_over_when_it_has_ended_and_closing_kills_the_others(practice: Path) -> None:
+    running = extract([request(practice, "hanging"), request(practice, "good")])
+    assert read_rows(next(running)) == 2
+    pids = await_file(practice / "pids")
+    began = time.monotonic()
+    running.close()
+    assert await_end(pids)
+    assert time.monotonic() - began < DEADLINE / 2
+
+
+def test_six_hanging_sources_keep_none_from_starting(practice: Path) -> None:
+    toml = practice / "pacekeeper.toml"
+    more = [f"hanging{number}" for number in range(6)]
+    toml.write_text(toml.read_text() + "".join(f'[sources.{name}]\nconnector = "hanging"\n' for name in more))
+    running = extract([*(request(practice, name) for name in more), request(practice, "good")])
+    assert next(running).source == "good"
+    running.close()
+
+
 def test_a_missing_connector_is_told_in_its_own_result(practice: Path) -> None:
     toml = practice / "pacekeeper.toml"
     toml.write_text(toml.read_text() + '[sources.other]\nconnector = "nowhere"\n')
-    missing, good = extract([request(practice, "other"), request(practice, "good")])
+    missing, good = read_all(request(practice, "other"), request(practice, "good"))
     assert missing.error_class == "PluginError"
     assert "connector 'nowhere'" in (missing.message or "")
     assert read_rows(good) == 2
@@ -233,8 +258,8 @@ def test_a_missing_connector_is_told_in_its_own_result(practice: Path) -> None:
 
 def test_an_interrupt_kills_what_was_started(practice: Path) -> None:
     code = (
-        "from pathlib import Path\nfrom tests.integration.test_extract import extract, request\n"
-        f"extract([request(Path({str(practice)!r}), 'hanging')])"
+        "from pathlib import Path\nfrom tests.integration.test_extract import read_all, request\n"
+        f"read_all(request(Path({str(practice)!r}), 'hanging'))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     pids = await_file(practice / "pids")
@@ -245,8 +270,8 @@ def test_an_interrupt_kills_what_was_started(practice: Path) -> None:
 
 def test_a_worker_ends_when_the_process_that_started_it_is_killed(practice: Path) -> None:
     code = (
-        "from pathlib import Path\nfrom tests.integration.test_extract import extract, request\n"
-        f"extract([request(Path({str(practice)!r}), 'hanging')])"
+        "from pathlib import Path\nfrom tests.integration.test_extract import read_all, request\n"
+        f"read_all(request(Path({str(practice)!r}), 'hanging'))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     worker, child = await_file(practice / "pids")
@@ -263,7 +288,7 @@ def test_a_second_read_starts_at_the_watermark_less_the_lag(practice: Path) -> N
         {"visit": (datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(hours=2).total_seconds()), "x": (None, 5)}
     )
     assert since == {"visit": "2026-03-01T10:00:00+00:00"}
-    asked = extract([request(practice, "since", since=since)])[0]
+    asked = read_all(request(practice, "since", since=since))[0]
     assert asked.manifest is not None
     assert not asked.manifest.streams["visit"].was_full
     import pyarrow.parquet as pq
@@ -272,12 +297,12 @@ def test_a_second_read_starts_at_the_watermark_less_the_lag(practice: Path) -> N
         return pq.read_table(parts(extraction.folder, "visit", "rows")[0])["state"].to_pylist()
 
     assert state(asked) == ["2026-03-01T10:00"]
-    assert state(extract([request(practice, "since")])[0]) == ["none"]
+    assert state(read_all(request(practice, "since"))[0]) == ["none"]
 
 
 def test_what_an_earlier_attempt_left_in_the_folder_does_not_count(practice: Path) -> None:
-    assert read_rows(extract([request(practice, "good")])[0]) == 2
+    assert read_rows(read_all(request(practice, "good"))[0]) == 2
     wanted = request(practice, "crashing")
     stale = Request(Job(**{**vars(wanted.job), "folder": str(practice / "spool" / "good")}), DEADLINE)
-    assert extract([stale])[0].manifest is None
+    assert read_all(stale)[0].manifest is None
     assert parts(practice / "spool" / "good", "visit", "rows") == []

@@ -12,6 +12,7 @@ import pytest
 
 from pacekeeper.columns import Boolean, Code, Column, Date, Decimal, Instant, Integer, Key, LocalTime, Ref
 from pacekeeper.errors import ConfigError, FatalError
+from pacekeeper.ops import OpsDatabase, StreamRun, StreamState
 from pacekeeper.privacy import HashKey
 from pacekeeper.stream import Page, Stream
 from tests.landing_site import FIRST_NIGHT, LandingSite, Row
@@ -184,7 +185,7 @@ def test_reasons_are_on_record_and_quarantine_holds_keys_and_reasons_until_a_rec
         ("rejected", "id: missing"): 1,
         ("undeclared", "extra"): 1,
     }
-    table = "SELECT row_key, column_name, reason, locator FROM quarantine.raw_ehr_visit ORDER BY ALL"
+    table = "SELECT row_key, column_name, reason, locator FROM quarantine.raw_ehr__visit ORDER BY ALL"
     found = site.query(table)
     assert {row["row_key"] for row in found} == {None, site.key("visit", "1"), site.key("visit", "2")}
     assert {(row["column_name"], row["reason"]) for row in found} == {("state", "bad_code"), ("id", "missing")}
@@ -192,6 +193,44 @@ def test_reasons_are_on_record_and_quarantine_holds_keys_and_reasons_until_a_rec
     assert [row["row_key"] for row in site.query(table)] == [site.key("visit", "2")]
     site.land(page(visit("1")))
     assert site.query(table) == []
+
+
+def test_a_ledger_that_does_not_balance_is_on_record_and_moves_no_state(site: LandingSite) -> None:
+    folder, manifest = site.spool(page(visit("1"), visit("2")))
+    manifest.streams["visit"].read += 1
+    with pytest.raises(FatalError, match=r"does not balance for visit \(read 3 = 2 new"):
+        site.load(folder, manifest)
+    rows = {row.stream: row for row in site.ops.rows(StreamRun, run_id="night-1")}
+    assert [name for name, row in rows.items() if not row.is_balanced] == ["visit"]
+    assert site.ops.rows(StreamState) == []
+
+
+def test_a_record_whose_latest_reading_is_rejected_is_suspect_until_it_can_be_read(site: LandingSite) -> None:
+    assert site.land(page(visit("1"), visit("2"), visit("3", "a whole sentence")))["visit"].suspect == 0
+    assert site.land(page(visit("1", "a whole sentence")), is_full=False)["visit"].suspect == 1
+    assert site.land(is_full=False)["visit"].suspect == 1, "an incremental read says nothing about it"
+    assert site.land(page(visit("1", "kept")), is_full=False)["visit"].suspect == 0
+
+
+def test_quarantine_keeps_what_an_earlier_version_listed_under_the_ambiguous_name(site: LandingSite) -> None:
+    site.land(page(visit("1", "a whole sentence")))
+    with site.warehouse.connect() as connection:
+        connection.raw.execute("ALTER TABLE quarantine.raw_ehr__visit RENAME TO raw_ehr_visit")
+    site.land(page(visit("2")), is_full=False)
+    listed = site.query(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'quarantine' AND estimated_size > 0"
+    )
+    assert listed == [{"table_name": "raw_ehr__visit"}], "the list of an earlier run, under the new name"
+
+
+def test_an_operational_database_of_an_earlier_version_gains_the_new_columns(site: LandingSite) -> None:
+    site.land(page(visit("1")))
+    with site.ops.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE streamrun DROP COLUMN suspect")
+        connection.exec_driver_sql("ALTER TABLE streamstate DROP COLUMN fingerprint")
+    later = OpsDatabase(site.ops.path)
+    assert {row.suspect for row in later.rows(StreamRun)} == {0}
+    assert {row.fingerprint for row in later.rows(StreamState)} == {None}
 
 
 def test_the_watermark_is_the_servers_time_or_the_latest_cursor_and_never_after_as_of(site: LandingSite) -> None:

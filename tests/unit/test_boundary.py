@@ -263,6 +263,23 @@ def test_children_and_grandchildren_follow_their_record() -> None:
     assert (crossing.counts["part"].read, crossing.counts["day"].read) == (3, 4)
 
 
+def test_elements_read_with_their_record_are_what_they_are_when_read_alone() -> None:
+    kinds = {"kind": Code(), "at": Instant(path="when.at")}
+    elements = [{"kind": " a ", "when": {"at": "2026-03-01T15:00Z"}, "note": CANARY}, 5, None, "s", {"kind": ["x"]}]
+    pages = [Page("thing", [{"id": "1", "parts": elements}, {"id": "2", "parts": {"kind": "a"}}, {"id": "3"}])]
+    together = Stream("part", kinds, child_of="thing", explode="parts")
+    # A column that reads the whole element keeps its stream from being read with its record.
+    alone = Stream("part", {**kinds, "all": Ref("part", path="$")}, child_of="thing", explode="parts")
+    found = []
+    for child in (together, alone):
+        crossing = Crossing([stream({}), child], *pages)
+        rows = [[row["row_key"].split("#")[1], row["kind"], row["at"]] for row in crossing.rows("part")]
+        found.append((rows, crossing.rejected("part"), crossing.counts["part"].undeclared))
+    assert found[0] == found[1]
+    assert found[0][0][0] == ["1", "a", datetime(2026, 3, 1, 15, tzinfo=UTC)]
+    assert found[0][2]["note"] == 1
+
+
 def test_a_rejected_record_has_no_children() -> None:
     crossing = Crossing(family(), Page("thing", [{"parts": [{"kind": "a"}]}]))
     assert crossing.counts["part"].read == 0

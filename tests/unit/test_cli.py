@@ -39,7 +39,11 @@ COMMANDS = (
     ("quarantine", "list"),
     ("quarantine", "show"),
     ("connectors",),
+    ("connectors", "snapshot"),
+    ("connectors", "check-compat"),
     ("check",),
+    ("try",),
+    ("doctor",),
 )
 
 

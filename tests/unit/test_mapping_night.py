@@ -83,7 +83,7 @@ def land(home: Home, source: str, *people: str) -> None:
             f"CREATE OR REPLACE VIEW raw_{source}.person__current AS SELECT * FROM raw_{source}.person"
         )
         connection.raw.execute(
-            f"CREATE TABLE IF NOT EXISTS quarantine.raw_{source}_person AS"
+            f"CREATE TABLE IF NOT EXISTS quarantine.raw_{source}__person AS"
             " SELECT 'k' AS row_key, 'role' AS column_name, 'missing' AS reason, 'page' AS locator, 'b' AS batch_id"
         )
     home.ops.add([StreamState(source=source, stream="person", complete_through=AS_OF)])
@@ -152,7 +152,7 @@ def test_a_source_that_is_switched_off_keeps_its_slices_as_they_were_read(home: 
     assert {result.source for result in results} == {"a"}
     assert mapped(later) == {"a": 1, "b": 1}
     assert complete(later)["b"] == AS_OF
-    assert raw_quarantine(later) == ["raw_a_person", "raw_b_person"]
+    assert raw_quarantine(later) == ["raw_a__person", "raw_b__person"]
 
 
 def test_a_source_that_left_the_settings_loses_all_but_its_raw_schema(home: Callable[..., Home]) -> None:
@@ -163,18 +163,28 @@ def test_a_source_that_left_the_settings_loses_all_but_its_raw_schema(home: Call
     later = home(ehr=True)
     map_sources(later, run_id="r2", as_of=AS_OF)
     assert mapped(later) == {"ehr": 1}
-    assert raw_quarantine(later) == ["raw_ehr_person"]
+    assert raw_quarantine(later) == ["raw_ehr__person"]
     assert complete(later) == {"ehr": AS_OF}
     with later.warehouse.connect(read_only=True) as connection:
         assert connection.has_table("raw_ehr_north", "person")
 
 
 def test_a_source_keeps_the_quarantine_of_a_stream_that_sounds_like_another_source(home: Callable[..., Home]) -> None:
-    practice = home(ehr=True, staff=True)
+    practice = home(ehr=True, ehr_x=False)
     land(practice, "ehr", "ann")
     with practice.warehouse.connect() as connection:
         connection.raw.execute("CREATE SCHEMA raw_ehr_staging; CREATE SCHEMA raw_gone")
+        for name in ("raw_ehr__x_room", "raw_ehr_x__room", "raw_ehr_y__room", "raw_gone__person"):
+            connection.raw.execute(f"CREATE TABLE quarantine.{name} (row_key VARCHAR)")
+    map_sources(practice, run_id="r1", as_of=AS_OF)
+    assert raw_quarantine(practice) == ["raw_ehr__person", "raw_ehr__x_room", "raw_ehr_x__room"]
+
+
+def test_quarantine_under_a_name_of_an_earlier_version_stays_until_its_source_goes(home: Callable[..., Home]) -> None:
+    practice = home(ehr=True, staff=True)
+    with practice.warehouse.connect() as connection:
+        connection.raw.execute("CREATE SCHEMA raw_ehr; CREATE SCHEMA raw_gone; CREATE SCHEMA quarantine")
         for name in ("raw_ehr_staging_room", "raw_staff_person", "raw_gone_person"):
             connection.raw.execute(f"CREATE TABLE quarantine.{name} (row_key VARCHAR)")
     map_sources(practice, run_id="r1", as_of=AS_OF)
-    assert raw_quarantine(practice) == ["raw_ehr_person", "raw_ehr_staging_room", "raw_staff_person"]
+    assert raw_quarantine(practice) == ["raw_ehr_staging_room", "raw_staff_person"]

@@ -16,6 +16,7 @@ from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.errors import ConfigError, PluginError
 from pacekeeper.expr import RawTables, Table, ifelse, literal, null
 from pacekeeper.mapping import MappingResult, list_quarantine, map_source, remove_unconfigured, show_quarantine
+from pacekeeper.mapping.stage import stage_slice
 from pacekeeper.settings import PracticeSettings
 from pacekeeper.stream import Stream
 
@@ -117,7 +118,7 @@ def run(connection: Connection, *, source: str = "ehr", **options: Any) -> dict[
     made = connector(source, options.pop("of", Small))
     options = {"run_id": "run-1", **options}
     results = map_source(connection, source=source, connector=made, practice=PRACTICE, as_of=AS_OF, **options)
-    assert all(result.balances for result in results)
+    assert all(result.balances for result in results if result.state != "failed")
     return {result.entity: result for result in results}
 
 
@@ -478,16 +479,33 @@ def test_what_a_killed_run_left_in_stage_is_cleared(connection: Connection) -> N
 
 def test_quarantine_of_raw_tables_is_listed_by_source(connection: Connection) -> None:
     connection.raw.execute(
-        "CREATE TABLE quarantine.raw_ehr_appointment (row_key VARCHAR, column_name VARCHAR, reason VARCHAR,"
+        "CREATE TABLE quarantine.raw_ehr__appointment (row_key VARCHAR, column_name VARCHAR, reason VARCHAR,"
         " batch_id VARCHAR, locator VARCHAR);"
-        "INSERT INTO quarantine.raw_ehr_appointment VALUES ('k', 'start', 'naive_time', 'b1', 'page line 3')"
+        "INSERT INTO quarantine.raw_ehr__appointment VALUES ('k', 'start', 'naive_time', 'b1', 'page line 3')"
     )
     (count,) = list_quarantine(connection)
-    assert (count.source, count.table, count.rows) == ("ehr", "raw_ehr_appointment", 1)
+    assert (count.source, count.table, count.rows) == ("ehr", "raw_ehr__appointment", 1)
     assert count.sentence == "The time has no offset, and the source has no default_tz."
-    (fault,) = show_quarantine(connection, "raw_ehr_appointment", source="ehr", reason="naive_time")
+    (fault,) = show_quarantine(connection, "raw_ehr__appointment", source="ehr", reason="naive_time")
     assert (fault.place, fault.found_in, fault.column) == ("page line 3", "b1", "start")
-    assert show_quarantine(connection, "raw_ehr_appointment", source="north") == []
+    assert show_quarantine(connection, "raw_ehr__appointment", source="north") == []
+
+
+def test_a_ledger_that_does_not_balance_is_on_record_and_nothing_is_swapped(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(connection, (1, "ann", "arrived"))
+    before = run(connection)["appointment"]
+
+    def losing(*given: Any, **named: Any) -> Any:
+        found = stage_slice(*given, **named)
+        return dataclasses.replace(found, in_scope=found.in_scope + 1)
+
+    monkeypatch.setattr("pacekeeper.mapping.run.stage_slice", losing)
+    after = run(connection)["appointment"]
+    assert (before.state, after.state) == ("swapped", "failed")
+    assert (after.balances, after.in_scope, after.mapped) == (False, before.in_scope + 1, before.mapped)
+    assert "does not balance" in (after.message or "")
 
 
 def test_asking_for_a_table_without_quarantine_is_a_config_error(connection: Connection) -> None:

@@ -40,7 +40,7 @@ def test_every_guardrail_says_which_kinds_of_source_feed_it() -> None:
     use = text[text.index("### utilization") : text.index("### active_caseload")]
     assert "| EHR | `session`, `session_clinician` |" in use
     assert "| EHR or schedule | `schedule_block`, `availability_template` |" in use
-    assert "| HR | `employment`, `pto_ledger` |" in use
+    assert "| HR file | `employment`, `pto_ledger` |" in use
 
 
 @pytest.mark.parametrize("text", [marts_markdown(), guardrails_markdown()], ids=["marts", "guardrails"])

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 _URN = "urn:uuid:"
+#: Type and id at the end of an address; a conditional one (`Patient?identifier=...`) names no resource.
+_NAMED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,128})(?:/_history/[^/]*)?$")
 _URN_REFERENCE = re.compile(r'"urn:uuid:[0-9A-Fa-f-]{36}"')
 
 
@@ -33,11 +35,12 @@ def entries_of(bundle: Mapping[str, Any], *, matches_only: bool = False) -> Iter
     renamed = _renamed(entries)
     for entry in entries:
         request = entry.get("request") or {}
+        request = request if isinstance(request, Mapping) else {}
         resource = entry.get("resource")
         if request.get("method") == "DELETE":
-            kind, _, identity = str(request.get("url", "")).partition("/")
-            if identity and "?" not in identity:
-                yield Entry(kind, None, identity)
+            named = _NAMED.search(str(request.get("url", "")))
+            if named is not None:
+                yield Entry(named[1], None, named[2])
         elif isinstance(resource, Mapping):
             mode = (entry.get("search") or {}).get("mode", "match")
             if mode == "outcome" or (matches_only and mode != "match"):

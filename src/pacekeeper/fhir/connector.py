@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import pyarrow as pa
+
 from pacekeeper.connector import Connector, Health, SourceContext
-from pacekeeper.errors import ConfigError, PacekeeperError
+from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError
 from pacekeeper.fhir.folder import FolderReader
-from pacekeeper.fhir.rest import ACCEPT, RestReader
+from pacekeeper.fhir.rest import ACCEPT, BEGINNING, RestReader
 from pacekeeper.fhir.settings import FhirSettings
-from pacekeeper.stream import Page, Stream, Window
+from pacekeeper.stream import JsonLines, Page, Stream, Window
 
 if TYPE_CHECKING:
+    import httpx
+
     from pacekeeper.http import HttpConfig, SourceClient
 
+#: Types that no patient has, so that only an export of the whole system holds them.
+NOT_OF_PATIENTS = frozenset({"Location", "Practitioner", "PractitionerRole", "Schedule", "Slot"})
 F = TypeVar("F", bound=FhirSettings)
 
 
 class FhirConnector(Connector[F]):
     """Reads every declared stream from a FHIR server or a folder of FHIR files.
 
-    A subclass names itself and implements `resource_streams`; every top-level stream needs a `resource_type`.
-    skipped: of the last read of a folder, files and records that no stream asked for, by reason.
+    A subclass names itself and implements `resource_streams`; every top-level stream needs a `resource_type`. It may
+    override `search_parameters`, `has_usable_cursor`, `is_exported` and `http_auth`.
+    skipped: what was left out, by reason: files and records no stream asked for, types the server does not offer.
     """
 
     settings_type = FhirSettings
@@ -34,25 +43,76 @@ class FhirConnector(Connector[F]):
         self.skipped: Counter[str] = Counter()
         self._rest: RestReader | None = None
         self.streams = tuple(self.resource_streams(from_server=settings.base_url is not None))
+        if http is not None:
+            from pacekeeper.fhir.smart import BackendServices
+
+            if isinstance(http.auth, BackendServices):
+                http.auth.resource_types = self.resource_types
 
     def resource_streams(self, *, from_server: bool) -> Sequence[Stream]:
         """Streams of this source; a server can be asked for changes, a folder is always read as the whole truth."""
         del from_server
         return type(self).streams
 
+    @property
+    def resource_types(self) -> tuple[str, ...]:
+        """Types of the declared streams that the server is asked for, each once."""
+        declared = dict.fromkeys(s.resource_type for s in self.streams if s.resource_type is not None)
+        return tuple(kind for kind in declared if kind not in self.settings.skip_types)
+
     def search_parameters(self, stream: Stream) -> Mapping[str, str]:
         """What to add to the server's search for a stream; nothing by default."""
         del stream
         return {}
 
+    def has_usable_cursor(self, stream: Stream) -> bool:
+        """Whether the server's `lastUpdated` of a stream can be trusted.
+
+        True by default: a server that makes it up is noticed, at the price of a second call. A plugin that knows better
+        says so here; the stream is then read whole every night, without its lastUpdated.
+        """
+        del stream
+        return True
+
+    def is_exported(self, stream: Stream) -> bool:
+        """Whether a stream comes by export rather than by search: what the settings say, by its resource type."""
+        kind = stream.resource_type or ""
+        settings = self.settings
+        if settings.read_by != "export" or kind in settings.search_types:
+            return False
+        return settings.export_level == "system" or kind not in NOT_OF_PATIENTS
+
     @classmethod
     def http_config(cls, settings: F) -> HttpConfig | None:
         if settings.base_url is None:
             return None
-        from pacekeeper.http import BearerToken, HttpConfig
+        from pacekeeper.http import HttpConfig
 
-        auth = BearerToken(settings.token) if settings.token is not None else None
-        return HttpConfig(base_url=settings.base_url, auth=auth, headers={"Accept": ACCEPT})
+        return HttpConfig(base_url=settings.base_url, auth=cls.http_auth(settings), headers={"Accept": ACCEPT})
+
+    @classmethod
+    def http_auth(cls, settings: F) -> httpx.Auth | None:
+        """How the source proves who it is, by what its settings hold; null where they hold nothing."""
+        from pacekeeper.fhir.signing_key import SigningKey
+        from pacekeeper.fhir.smart import BackendServices
+        from pacekeeper.http_auth import BearerToken, ClientCredentials
+
+        if settings.token is not None:
+            return BearerToken(settings.token)
+        client_id, base_url = settings.client_id or "", settings.base_url or ""
+        if settings.client_secret is not None:
+            return ClientCredentials(settings.token_url or "", client_id, settings.client_secret, settings.scope)
+        if settings.private_key is None and settings.private_key_file is None:
+            return None
+        key = SigningKey(settings.private_key, settings.private_key_file, settings.key_id)
+        return BackendServices(
+            base_url,
+            client_id,
+            key,
+            token_url=settings.token_url,
+            scope=settings.scope,
+            with_export=settings.read_by == "export",
+        )
 
     @property
     def folder(self) -> Path | None:
@@ -63,17 +123,107 @@ class FhirConnector(Connector[F]):
         """One pass over the folder for all streams, or one search per stream of the server."""
         folder = self.folder
         if folder is None:
-            yield from super().read(streams, window)
+            yield from self._read_server(streams, window)
             return
         reader = FolderReader(folder, streams)
         yield from reader.pages()
         self.skipped = reader.skipped
 
+    def _read_server(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
+        top_level = [s for s in streams if s.child_of is None and s.resource_type in self.resource_types]
+        by_export = [stream for stream in top_level if self.is_exported(stream)]
+        if by_export:
+            yield from self._export(by_export, window)
+        for stream in top_level:
+            if stream not in by_export:
+                yield from self.read_stream(stream, window)
+
+    def _export(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
+        from pacekeeper.fhir.export_reader import ExportReader
+
+        paths = {
+            "system": "$export",
+            "patient": "Patient/$export",
+            "group": f"Group/{self.settings.export_group}/$export",
+        }
+        offered = [stream for stream in streams if self.reader.capability.offers(stream.resource_type or "")]
+        for stream in streams:
+            if stream not in offered:
+                self.skipped[f"type {stream.resource_type} is not offered"] += 1
+        if not offered:
+            return
+        exports = ExportReader(
+            self.http,
+            self.context.source,
+            paths[self.settings.export_level],
+            wait_seconds=self.settings.export_wait_minutes * 60,
+            partial=self.settings.partial_export,
+            skipped=self.skipped,
+        )
+        dated = [stream for stream in offered if self.has_usable_cursor(stream)]
+        marks = [window.since_of(stream.name) if stream.cursor is not None else None for stream in dated]
+        known = [mark for mark in marks if mark is not None and mark > BEGINNING]
+        yield from exports.pages(offered, since=min(known) if known and len(known) == len(marks) else None)
+        for stream in offered:
+            if not exports.rows_by_type[stream.resource_type or ""]:
+                yield from self._searched_instead(stream, window)
+
+    def _searched_instead(self, stream: Stream, window: Window) -> Iterator[Page]:
+        """A search for what an export has none of: OpenEMR 7.0.2 exports no Appointment although there are some."""
+        kind = stream.resource_type or ""
+        if not self.reader.capability.says_searchable(kind):
+            return
+        pages = self.read_stream(stream, window)
+        try:
+            first = next(pages, None)
+        except (ConfigError, DataError, FatalError):  # the client may have been granted no more than the export
+            self.skipped[f"type {kind} could not be searched after an empty export"] += 1
+            return
+        if first is not None:
+            yield first
+            yield from pages
+
     def read_stream(self, stream: Stream, window: Window) -> Iterator[Page]:
         since = window.since_of(stream.name) if stream.cursor is not None else None
+        pages = self.reader.pages(
+            stream,
+            since=since,
+            parameters=self.search_parameters(stream),
+            has_usable_cursor=self.has_usable_cursor(stream),
+        )
+        if not self.settings.use_history:
+            yield from pages
+            return
+        yield from self._with_history(stream, since, pages)
+
+    def _with_history(self, stream: Stream, since: datetime | None, pages: Iterator[Page]) -> Iterator[Page]:
+        """The pages with what only the history tells, where the server offers one.
+
+        When cancelled appointments were cancelled, and what was deleted since.
+        """
+        from pacekeeper.fhir.history import HistoryReader
+
+        kind, capability = stream.resource_type or "", self.reader.capability
+        history = HistoryReader(self.http, self.context.source)
+        is_dated = kind == "Appointment" and capability.has_instance_history(kind)
+        for page in pages:
+            if is_dated and isinstance(page.rows, JsonLines):
+                documents = [history.dated(str(text)) for text in page.rows.documents.to_pylist()]
+                yield replace(page, rows=replace(page.rows, documents=pa.array(documents, pa.string())))
+            else:
+                yield page
+        if since is not None and since > BEGINNING and capability.has_type_history(kind):
+            deleted = history.deleted_since(kind, since)
+            if deleted:
+                yield Page(stream.name, deleted=deleted)
+        self.skipped.update(history.skipped)
+
+    @property
+    def reader(self) -> RestReader:
+        """Searches of the server, with what it says it can do."""
         if self._rest is None:
-            self._rest = RestReader(self.http, self.context.source, self.settings.page_size)
-        yield from self._rest.pages(stream, since=since, parameters=self.search_parameters(stream))
+            self._rest = RestReader(self.http, self.context.source, self.settings.page_size, self.skipped)
+        return self._rest
 
     def check(self) -> Health:
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +21,9 @@ from pacekeeper.stream import JsonLines, Page, Stream
 
 #: Bytes read at once; a page holds the lines of one block.
 BLOCK_BYTES = 16 << 20
+_NEWLINE = ord("\n")
+#: A line with its end that is no longer may be blank; any longer one counts as a document.
+_BLANK_BYTES = 3
 _LINES = {".ndjson", ".jsonl"}
 _TYPE_IN_NAME = re.compile(r"(?:^|[^A-Za-z])([A-Z][a-z]+(?:[A-Z][a-z]+)*)(?=[^A-Za-z]|$)")
 _TYPE_IN_TEXT = re.compile(r'"resourceType"\s*:\s*"([A-Za-z]+)"')
@@ -177,28 +182,38 @@ def _blocks(lines: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[tuple[pa.Strin
     """Lines of a file as text arrays with the number of the first; blank lines are left out, nothing is parsed."""
     number, rest = 1, b""
     while block := lines.read(size):
-        complete, newline, rest = (rest + block).rpartition(b"\n")
-        if newline:
-            yield from _split(complete, number)
-            number += complete.count(b"\n") + 1
+        text = rest + block
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        if end:
+            documents = _lines_of(text, end, is_first=number == 1)
+            yield from _without_blank(documents, number)
+            number += len(documents)
     if rest.strip():
-        yield from _split(rest, number)
+        yield from _without_blank(_lines_of(rest, len(rest), is_first=number == 1), number)
 
 
-def _split(block: bytes, first_line: int) -> Iterator[tuple[pa.StringArray, int]]:
-    block = block.removeprefix(b"\xef\xbb\xbf") if first_line == 1 else block
+def _lines_of(text: bytes, end: int, *, is_first: bool) -> pa.StringArray:
+    """The lines before `end`, each with its newline, as an array over the very bytes that were read."""
+    start = 3 if is_first and text.startswith(b"\xef\xbb\xbf") else 0
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8, count=end) == _NEWLINE) + 1
+    if not len(ends) or ends[-1] != end:
+        ends = np.append(ends, end)
+    offsets = np.concatenate(([start], ends)).astype(np.int32)
+    documents = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets.tobytes()), pa.py_buffer(text))
     try:
-        text = pa.array([block], pa.binary()).cast(pa.string())
+        documents.validate(full=True)
     except pa.ArrowInvalid:
         # A line that is no UTF-8 is no JSON: the mark in front makes sure that the boundary rejects it.
-        text = pa.array(["\n".join(_decoded(line) for line in block.split(b"\n"))], pa.string())
-    documents = cast("pa.StringArray", pc.list_flatten(pc.split_pattern(text, "\n")))
-    short = pc.less_equal(pc.binary_length(documents), pa.scalar(2))
-    if not pc.any(short).as_py():
-        yield documents, first_line
-        return
+        found = [_decoded(text[a:b]) for a, b in itertools.pairwise(offsets)]
+        return pa.array(found, pa.string())
+    return documents
+
+
+def _without_blank(documents: pa.StringArray, first_line: int) -> Iterator[tuple[pa.StringArray, int]]:
+    lengths = pc.binary_length(documents).to_numpy()
     start = 0
-    blank = [i for i, is_short in enumerate(short.to_pylist()) if is_short and not documents[i].as_py().strip()]
+    blank = [int(i) for i in np.flatnonzero(lengths <= _BLANK_BYTES) if not documents[int(i)].as_py().strip()]
     for end in [*blank, len(documents)]:
         if end > start:
             yield documents.slice(start, end - start), first_line + start

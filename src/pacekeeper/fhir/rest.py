@@ -2,145 +2,180 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pacekeeper.errors import DataError, FatalError
-from pacekeeper.fhir.bundle import entries_of, next_link
+from pacekeeper.errors import DataError, RetryableError
+from pacekeeper.fhir.capability import Capability
+from pacekeeper.fhir.search_page import ACCEPT, PageExpired, SearchPage, SearchPages
+from pacekeeper.fhir.stamps import all_since, without_stamp
 from pacekeeper.stream import JsonLines, Page, Stream
 
 if TYPE_CHECKING:
     from pacekeeper.http import SourceClient
 
-#: The least a server must answer; JSON without the FHIR type would be served as XML by some.
-ACCEPT = "application/fhir+json, application/json;q=0.9"
+__all__ = ["ACCEPT", "BEGINNING", "RestReader"]
+
+#: A watermark before everything: the next read asks for everything again.
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_RESTARTS = 2
+#: Values with which a search of a type that holds anything must find something.
+_CERTAIN = {"_count": "1", "_lastUpdated": "ge1970-01-01T00:00:00Z"}
+#: Seconds after which a stamp that a server makes up has moved on; some show whole seconds only.
+_STAMP_PAUSE = 1.1
 
 
 @dataclass
 class RestReader:
     """Searches of one server.
 
-    page_size: `_count`; null leaves it to the server. A server that answers a search with `_count` by an empty page
-    is asked again without: OpenEMR 7.0.2 answers parameters it does not know with an empty Bundle and status 200.
+    page_size: `_count`; null leaves it to the server. skipped: types the server does not offer, by reason.
+    An empty answer is believed only where the same parameters are seen to find something, or where a search without
+    any is empty too: OpenEMR 7.0.2 answers what it does not know with status 200 and an empty Bundle.
     """
 
     http: SourceClient
     source: str
     page_size: int | None = None
-    _capability: Mapping[str, frozenset[str]] | None = field(default=None, init=False, repr=False)
+    skipped: Counter[str] = field(default_factory=Counter)
+    _capability: Capability | None = field(default=None, init=False, repr=False)
+    _works: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False)
+    #: Of types whose search found nothing: a page that does hold something, and what it was asked by.
+    _samples: dict[str, tuple[SearchPage, dict[str, str]]] = field(default_factory=dict, init=False, repr=False)
 
-    def pages(self, stream: Stream, *, since: datetime | None, parameters: Mapping[str, str]) -> Iterator[Page]:
+    def __post_init__(self) -> None:
+        self._search = SearchPages(self.http, self.source)
+
+    @property
+    def capability(self) -> Capability:
+        """What the server says it can do, asked once."""
+        if self._capability is None:
+            self._capability = Capability.read(self.http)
+        return self._capability
+
+    def pages(
+        self,
+        stream: Stream,
+        *,
+        since: datetime | None,
+        parameters: Mapping[str, str],
+        has_usable_cursor: bool = True,
+    ) -> Iterator[Page]:
         """Pages of one stream's resources changed at or after `since`; of all of them where it is null.
 
         Resources are numbered through all pages. The first page carries the server's own time as watermark: when the
-        search began, so that what changes while it is being read is read again next time. Raises DataError where the
-        answer is no Bundle, FatalError where the server reports an error in an OperationOutcome.
+        search began, so that what changes while it is being read is read again next time. Where the server cannot be
+        asked for changes, everything is read, and the pages say so. A search whose next page has expired begins anew;
+        what comes twice is one record at the boundary. has_usable_cursor: false where lastUpdated is known to be made
+        up; it is dropped then. Raises DataError where the answer is no Bundle, FatalError
+        where the server reports an error in an OperationOutcome.
         """
         kind = stream.resource_type or ""
+        must_be_whole = not has_usable_cursor or (since is not None and since < BEGINNING + timedelta(days=1))
         asked = dict(parameters)
-        if since is not None:
+        if since is not None and not must_be_whole:
             asked["_lastUpdated"] = "ge" + since.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        asked = {name: value for name, value in asked.items() if self._can_search(kind, name)}
+        asked = {name: value for name, value in asked.items() if self.capability.can_search(kind, name)}
         if self.page_size is not None:
             asked["_count"] = str(self.page_size)
+        if self.capability.names(kind, "_sort") and self.capability.names(kind, "_lastUpdated"):
+            # In this order Medplum 5.0.10 pages by cursor: nothing comes twice, nor is left out, while rows change.
+            asked["_sort"] = "_lastUpdated"
+        started = self.http.seconds
+        found = self._first(kind, asked)
+        if found is None:
+            self.skipped[f"type {kind} is not offered"] += 1
+            return
+        first, asked = found
+        is_made_up = not has_usable_cursor or self._stamps_are_made_up(first, asked, self.http.seconds - started)
+        if is_made_up and "_lastUpdated" in asked:
+            del asked["_lastUpdated"]
+            first = self._search.get(kind, asked)
+        is_whole = True if since is not None and "_lastUpdated" not in asked else None
+        if first.is_cut_short:
+            first, asked = self._uncut(first, asked)
+        watermark = first.server_time
         seen = 0
-        for number, bundle in enumerate(self._bundles(kind, asked)):
-            watermark = _server_time(bundle, self.http.last_date) if number == 0 else None
-            documents = [
-                entry.document
-                for entry in entries_of(bundle, matches_only=True)
-                if entry.document is not None and entry.resource_type == kind
-            ]
+        for page in self._following(first, asked):
+            documents = [without_stamp(text) for text in page.documents] if is_made_up else page.documents
             rows = JsonLines(pa.array(documents, pa.string()), origin=kind, first_line=seen + 1)
-            yield Page(stream.name, rows, watermark=watermark)
+            yield Page(stream.name, rows, watermark=watermark, is_whole=is_whole)
+            watermark = None
             seen += len(documents)
 
-    def _bundles(self, kind: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-        pages = self.http.pages(kind, asked, next_of=next_link)
-        first = self._bundle(kind, next(pages))
-        if "_count" in asked and not first.get("entry") and next_link(first) is None:
-            plain = {name: value for name, value in asked.items() if name != "_count"}
-            pages = self.http.pages(kind, plain, next_of=next_link)
-            first = self._bundle(kind, next(pages))
-        yield first
-        for page in pages:
-            yield self._bundle(kind, page)
-
-    def _bundle(self, kind: str, answer: Any) -> Mapping[str, Any]:  # Any: JSON is open until it is looked at
-        found = answer.get("resourceType") if isinstance(answer, Mapping) else None
-        if found == "OperationOutcome":
-            raise FatalError(f"source {self.source}: the search for {kind} answered {outcome_text(answer)}")
-        if found != "Bundle" or not isinstance(answer, Mapping):
+    def _uncut(self, page: SearchPage, asked: dict[str, str]) -> tuple[SearchPage, dict[str, str]]:
+        """The search without `_count`, where with it the server gave less than there is and no way to the rest."""
+        rest = {name: value for name, value in asked.items() if name != "_count"}
+        if rest != asked:
+            page = self._search.get(page.kind, rest)
+        if page.is_cut_short:
             raise DataError(
-                f"source {self.source}: the search for {kind} answered JSON that is no FHIR Bundle; check base_url"
+                f"source {self.source}: the search for {page.kind} names more matches than it gives, and no next page; "
+                "the server cannot be read by search"
             )
-        for entry in answer.get("entry") or ():
-            resource = entry.get("resource") or {}
-            if resource.get("resourceType") == "OperationOutcome" and _is_error(resource):
-                raise FatalError(
-                    f"source {self.source}: the search for {kind} holds an error beside its matches: "
-                    f"{outcome_text(resource)}"
-                )
-        return answer
+        return page, rest
 
-    def _can_search(self, kind: str, parameter: str) -> bool:
-        """Whether the server says it can search a type by a parameter; one that lists none is taken to.
-
-        Without it everything is read: a server that ignores a parameter, or answers nothing to it, would be worse.
-        """
-        if self._capability is None:
+    def _following(self, first: SearchPage, asked: Mapping[str, str]) -> Iterator[SearchPage]:
+        """The first page and all after it; from the start again where the server has forgotten the search."""
+        for attempt in range(_RESTARTS + 1):
             try:
-                statement = self.http.get_json("metadata")
-            except (DataError, FatalError):  # a server without a statement says nothing about its parameters
-                statement = None
-            self._capability = _search_parameters(statement if isinstance(statement, Mapping) else {})
-        named = self._capability.get(kind, frozenset())
-        return not named or parameter in named
+                yield from self._search.following(first if attempt == 0 else self._search.get(first.kind, asked))
+            except PageExpired:
+                continue
+            return
+        raise RetryableError(
+            f"source {self.source}: the search for {first.kind} expired {_RESTARTS + 1} times before its last page; "
+            "run again later, or set a smaller page_size"
+        )
 
-
-def outcome_text(outcome: Mapping[str, Any]) -> str:
-    """Severity and code of an OperationOutcome's issues. Their texts may quote data, and stay out."""
-    issues = [
-        f"{_word(issue.get('severity'))} ({_word(issue.get('code'))})"
-        for issue in outcome.get("issue") or ()
-        if isinstance(issue, Mapping)
-    ]
-    return "an OperationOutcome: " + (", ".join(issues[:5]) or "without issues")
-
-
-def _word(value: object) -> str:
-    text = str(value)
-    return text if text.replace("-", "").isalpha() and len(text) <= 32 else "unreadable"
-
-
-def _is_error(outcome: Mapping[str, Any]) -> bool:
-    return any(issue.get("severity") in {"error", "fatal"} for issue in outcome.get("issue") or ())
-
-
-def _search_parameters(statement: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
-    for rest in statement.get("rest") or ():
-        shared = {p.get("name", "") for p in rest.get("searchParam") or ()}
-        for resource in rest.get("resource") or ():
-            own = {p.get("name", "") for p in resource.get("searchParam") or ()}
-            found[resource.get("type", "")] = frozenset(own | shared) if own else frozenset()
-    return found
-
-
-def _server_time(bundle: Mapping[str, Any], date_header: str | None) -> datetime | None:
-    """The server's clock: when the Bundle was made, else the `Date` of its answer; null where neither can be read."""
-    try:
-        found = datetime.fromisoformat(str((bundle.get("meta") or {}).get("lastUpdated")).replace("Z", "+00:00"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        try:
-            found = parsedate_to_datetime(date_header) if date_header else None
-        except ValueError:
+    def _first(self, kind: str, asked: Mapping[str, str]) -> tuple[SearchPage, dict[str, str]] | None:
+        """The first page of a search, and the parameters it is true of; null for a type the server does not have."""
+        page = self._search.try_get(kind, asked, is_offered=self.capability.offers(kind))
+        if page is None:
             return None
-    return found if found is not None and found.tzinfo is not None else None
+        if not page.is_empty or not asked:
+            return page, dict(asked)
+        trusted = self._trusted(kind, asked)
+        if trusted == asked and not page.is_refused:
+            return page, trusted
+        return self._search.get(kind, trusted), trusted
+
+    def _trusted(self, kind: str, asked: Mapping[str, str]) -> dict[str, str]:
+        """Of the parameters those that are seen to find something; all where there is nothing to be found.
+
+        A filter that finds nothing even so is left out, and everything read: `keep` of the stream scopes it.
+        """
+        unknown = [name for name in asked if (kind, name) not in self._works]
+        certain = {name: _CERTAIN.get(name, value) for name, value in asked.items()}
+        if unknown:
+            found = self._search.get(kind, certain, allow=(400,))
+            if not found.is_empty:
+                self._samples[kind] = found, certain
+                self._works |= {(kind, name): True for name in unknown}
+            else:
+                plain = self._search.get(kind, {})
+                if plain.is_empty:
+                    return dict(asked)
+                for name in unknown:
+                    value = plain.sample_code() if name == "code" else certain[name]
+                    self._works[kind, name] = (
+                        bool(value) and not self._search.get(kind, {name: value or ""}, allow=(400,)).is_empty
+                    )
+        return {name: value for name, value in asked.items() if self._works[kind, name]}
+
+    def _stamps_are_made_up(self, page: SearchPage, asked: Mapping[str, str], seconds: float) -> bool:
+        """Whether lastUpdated is the time of the answer, seen by asking twice. seconds: that the first answer took."""
+        if not page.documents:
+            page, asked = self._samples.get(page.kind, (page, {}))
+        answered = min((t for t in (page.stated_time, page.date) if t is not None), default=None)
+        if answered is None or not all_since(page.stamps.values(), answered - timedelta(seconds=seconds + 1)):
+            return False
+        self.http.pause(_STAMP_PAUSE)
+        again = self._search.get(page.kind, asked).stamps
+        both = page.stamps.keys() & again.keys()
+        return bool(both) and all(page.stamps[name] != again[name] for name in both)

@@ -1,4 +1,4 @@
-"""What tests and demos share: the synthetic practice, its FHIR server, canaries."""
+"""What tests and demos share: simulators, the synthetic practice, its FHIR server, canaries, the conformance suite."""
 
 from __future__ import annotations
 
@@ -7,17 +7,81 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pacekeeper.testing.canary import plant
+    from pacekeeper.testing.conformance import ConnectorSuite, Folder, NoRow, Row, local
     from pacekeeper.testing.fhir_server import Faults, FhirServer
     from pacekeeper.testing.practice import PlantedBreach, Practice, build_practice
+    from pacekeeper.testing.simulator import Endpoint, Simulator
+    from pacekeeper.testing.simulator_auth import ApiKeyAuth, BasicAuth, BearerAuth, OAuthAuth
+    from pacekeeper.testing.simulator_http import Call, Reply
+    from pacekeeper.testing.simulator_paging import (
+        CursorPages,
+        LinkedPages,
+        LinkHeaderPages,
+        NoPages,
+        NumberedPages,
+        OffsetPages,
+    )
+    from pacekeeper.testing.simulator_replay import Live, Recorder, Replay
 
-__all__ = ["Faults", "FhirServer", "PlantedBreach", "Practice", "build_practice", "plant"]
+__all__ = [
+    "ApiKeyAuth",
+    "BasicAuth",
+    "BearerAuth",
+    "Call",
+    "ConnectorSuite",
+    "CursorPages",
+    "Endpoint",
+    "Faults",
+    "FhirServer",
+    "Folder",
+    "LinkHeaderPages",
+    "LinkedPages",
+    "Live",
+    "NoPages",
+    "NoRow",
+    "NumberedPages",
+    "OAuthAuth",
+    "OffsetPages",
+    "PlantedBreach",
+    "Practice",
+    "Recorder",
+    "Replay",
+    "Reply",
+    "Row",
+    "Simulator",
+    "build_practice",
+    "local",
+    "plant",
+]
 
 _HOMES = {
-    "Faults": "fhir_server",
+    "ApiKeyAuth": "simulator_auth",
+    "BasicAuth": "simulator_auth",
+    "BearerAuth": "simulator_auth",
+    "Call": "simulator_http",
+    "ConnectorSuite": "conformance",
+    "CursorPages": "simulator_paging",
+    "Endpoint": "simulator",
+    "Faults": "_faults",
     "FhirServer": "fhir_server",
+    "Folder": "conformance",
+    "LinkHeaderPages": "simulator_paging",
+    "LinkedPages": "simulator_paging",
+    "Live": "simulator_replay",
+    "NoPages": "simulator_paging",
+    "NoRow": "conformance",
+    "NumberedPages": "simulator_paging",
+    "OAuthAuth": "simulator_auth",
+    "OffsetPages": "simulator_paging",
     "PlantedBreach": "practice",
     "Practice": "practice",
+    "Recorder": "simulator_replay",
+    "Replay": "simulator_replay",
+    "Reply": "simulator_http",
+    "Row": "conformance",
+    "Simulator": "simulator",
     "build_practice": "practice",
+    "local": "conformance",
     "plant": "canary",
 }
 

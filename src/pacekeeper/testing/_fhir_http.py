@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import socket
 import struct
-import time
-from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, ClassVar
@@ -15,50 +12,15 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import orjson
 
-from pacekeeper.testing._fhir_store import UnknownParameter, empty_bundle
+from pacekeeper.testing._fhir_export_http import answer_cancel, answer_export, is_export
+from pacekeeper.testing._fhir_store import UnknownParameter, empty_bundle, history_bundle
+from pacekeeper.testing._fhir_tokens import ASSERTION_TYPE, client_of
 
 if TYPE_CHECKING:
-    from pacekeeper.testing._faults import Faults
     from pacekeeper.testing.fhir_server import FhirServer
 
 SEARCH_PARAMETERS = ("_id", "_lastUpdated", "_sort", "_count")
-
-
-@dataclass
-class _Token:
-    issued_at: float
-    calls: int = 0
-
-
-@dataclass
-class Tokens:
-    """Tokens that were given out; the fixed one counts as given out when the server started."""
-
-    fixed: str | None
-    given: dict[str, _Token] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.fixed is not None:
-            self.given[self.fixed] = _Token(time.monotonic())
-
-    def issue(self) -> str:
-        token = f"token-{len(self.given)}"
-        self.given[token] = _Token(time.monotonic())
-        return token
-
-    def accepts(self, header: str | None, faults: Faults) -> bool:
-        """Is this Authorization header good? Counts one call of its token."""
-        if self.fixed is None:
-            return True
-        found = self.given.get((header or "").removeprefix("Bearer ")) if (header or "").startswith("Bearer ") else None
-        if found is None:
-            return False
-        if faults.token_calls is not None and found.calls >= faults.token_calls:
-            return False
-        if faults.token_seconds is not None and time.monotonic() - found.issued_at > faults.token_seconds:
-            return False
-        found.calls += 1
-        return True
+_CONFIGURATION = "/.well-known/smart-configuration"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -76,63 +38,109 @@ class Handler(BaseHTTPRequestHandler):
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The server's own time, so that nothing depends on the machine's clock."""
         del timestamp
-        return format_datetime(self.owner.store.now, usegmt=True)
+        return format_datetime(self.owner.store.clock, usegmt=True)
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         self._count(parts.path)
         if parts.path == "/fhir/metadata":
-            self._answer(200, orjson.dumps(self._capability()))
+            self.answer(200, orjson.dumps(self._capability()))
             return
-        if not parts.path.startswith("/fhir/"):
-            self._outcome(404, "not-found")
+        if parts.path.endswith(_CONFIGURATION):
+            self._answer_configuration(parts.path)
+            return
+        is_file = parts.path.startswith("/files/")
+        if not parts.path.startswith("/fhir/") and not is_file:
+            self.outcome(404, "not-found")
             return
         with self.owner.lock:
-            welcome = self.owner.tokens.accepts(self.headers.get("Authorization"), self.owner.faults)
-            if welcome:
-                self.owner.data_calls += 1
+            is_open = is_file and self.owner.faults.export.signed
+            welcome = is_open or self.owner.tokens.accepts(self.headers.get("Authorization"), self.owner.faults)
+            is_data = welcome and not is_export(parts.path)
+            self.owner.data_calls += is_data
             number = self.owner.data_calls
         if not welcome:
-            self._outcome(401, "login", headers={"WWW-Authenticate": "Bearer"})
+            self.outcome(401, "login", headers={"WWW-Authenticate": "Bearer"})
+            return
+        if is_export(parts.path):
+            answer_export(self, self.owner, parts.path, parts.query)
             return
         kind, _, identity = parts.path.removeprefix("/fhir/").partition("/")
         if self._show_fault(number, kind):
             return
-        body = self._read(kind, unquote(identity)) if identity else self._search(kind, parts.query)
+        if identity == "_history" or identity.endswith("/_history"):
+            body = self._history(kind, unquote(identity.removesuffix("_history").rstrip("/")), parts.query)
+        else:
+            body = self._read(kind, unquote(identity)) if identity else self._search(kind, parts.query, number)
         if body is None:
             return
         if number in self.owner.faults.truncate_on:
-            self._answer(200, body[: len(body) // 2], announce=len(body))
+            self.answer(200, body[: len(body) // 2], announce=len(body))
             self.close_connection = True
             return
-        self._answer(200, body)
+        self.answer(200, body)
 
     def do_POST(self) -> None:
         parts = urlsplit(self.path)
         self._count(parts.path)
         form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
         if parts.path != "/auth/token":
-            self._outcome(404, "not-found")
-        elif form.get("grant_type") != ["client_credentials"]:
-            self._answer(400, b'{"error":"unsupported_grant_type"}')
-        elif self._credentials(form) != (self.owner.client_id, self.owner.client_secret):
-            self._answer(401, b'{"error":"invalid_client"}', headers={"WWW-Authenticate": "Basic"})
+            self.outcome(404, "not-found")
         else:
-            with self.owner.lock:
-                token = self.owner.tokens.issue()
-            lifetime = self.owner.faults.token_seconds
-            answer = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime or 3600}
-            self._answer(200, orjson.dumps(answer))
+            self._answer_token(form)
 
-    def _credentials(self, form: dict[str, list[str]]) -> tuple[str, str]:
-        kind, _, encoded = (self.headers.get("Authorization") or "").partition(" ")
-        if kind == "Basic":
-            try:
-                name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                return "", ""
-            return unquote(name), unquote(secret)
-        return form.get("client_id", [""])[0], form.get("client_secret", [""])[0]
+    def do_DELETE(self) -> None:
+        parts = urlsplit(self.path)
+        self._count(f"DELETE {parts.path}")
+        with self.owner.lock:
+            welcome = self.owner.tokens.accepts(self.headers.get("Authorization"), self.owner.faults)
+        if welcome:
+            answer_cancel(self, self.owner, parts.path)
+        else:
+            self.outcome(401, "login", headers={"WWW-Authenticate": "Bearer"})
+
+    def _answer_token(self, form: dict[str, list[str]]) -> None:
+        owner, faults = self.owner, self.owner.faults
+        with owner.lock:
+            owner.tokens.requests += 1
+            number = owner.tokens.requests
+            if "client_assertion" in form:
+                is_ours = form.get("client_assertion_type") == [ASSERTION_TYPE] and owner.tokens.use_assertion(
+                    form["client_assertion"][0], owner.jwks, client_id=owner.client_id, audience=owner.token_url
+                )
+            else:
+                given = client_of(self.headers.get("Authorization"), form)
+                is_ours = given == (owner.client_id, owner.client_secret)
+        if number in faults.token_500_on:
+            self.outcome(500, "transient")
+        elif faults.token_error is not None:
+            text = f'{{"error":"{faults.token_error}","error_description":"Canary assertion {form}"}}'
+            self.answer(400, text.encode())
+        elif form.get("grant_type") != ["client_credentials"]:
+            self.answer(400, b'{"error":"unsupported_grant_type"}')
+        elif not is_ours:
+            self.answer(401, b'{"error":"invalid_client"}', headers={"WWW-Authenticate": "Basic"})
+        else:
+            scope = form.get("scope", [""])[0]
+            with owner.lock:
+                token = owner.tokens.issue(scope)
+            lifetime = faults.token_seconds
+            answer = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime or 3600, "scope": scope}
+            self.answer(200, orjson.dumps(answer))
+
+    def _answer_configuration(self, path: str) -> None:
+        here = _CONFIGURATION if self.owner.faults.configuration_at_root else "/fhir" + _CONFIGURATION
+        if path != here:
+            self.outcome(404, "not-found")
+            return
+        configuration = {
+            "token_endpoint": self.owner.token_url,
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
+            "scopes_supported": ["system/*.rs"],
+            "capabilities": ["client-confidential-asymmetric", "permission-v2"],
+        }
+        self.answer(200, orjson.dumps(configuration))
 
     def _show_fault(self, number: int, kind: str) -> bool:
         """Answer with the fault planned for this call; false where there is none."""
@@ -148,15 +156,17 @@ class Handler(BaseHTTPRequestHandler):
             self.owner.stopping.wait(faults.hang_seconds)
             self.close_connection = True
         elif number in faults.too_many_on:
-            self._outcome(429, "throttled", headers={"Retry-After": str(faults.retry_after)})
+            self.outcome(429, "throttled", headers={"Retry-After": str(faults.retry_after)})
         elif number in faults.error_500_on:
-            self._outcome(500, "transient")
+            self.outcome(500, "transient")
         elif number in faults.error_503_on:
-            self._outcome(503, "transient")
+            self.outcome(503, "transient")
         elif kind in faults.fail:
-            self._outcome(500, "exception")
+            self.outcome(500, "exception")
         elif kind in faults.forbid:
-            self._outcome(403, "forbidden")
+            self.outcome(403, "forbidden")
+        elif number in faults.expired_on:
+            self.outcome(410, "expired")
         else:
             return False
         return True
@@ -164,27 +174,43 @@ class Handler(BaseHTTPRequestHandler):
     def _read(self, kind: str, identity: str) -> bytes | None:
         status, body = self.owner.store.read(kind, identity)
         if body is None:
-            self._outcome(status, "deleted" if status == 410 else "not-found")
+            self.outcome(status, "deleted" if status == 410 else "not-found")
         return body
 
-    def _search(self, kind: str, query: str) -> bytes | None:
+    def _history(self, kind: str, identity: str, query: str) -> bytes | None:
+        if ("instance" if identity else "type") not in self.owner.faults.history:
+            self.outcome(404, "not-found")
+            return None
+        since = parse_qs(query).get("_since")
+        store = self.owner.store
+        found = store.history(kind, identity or None, since=datetime.fromisoformat(since[0]) if since else None)
+        return history_bundle(found, base=self.owner.url, now=store.clock)
+
+    def _search(self, kind: str, query: str, number: int) -> bytes | None:
         faults, store, base = self.owner.faults, self.owner.store, self.owner.url
         parameters = parse_qsl(query, keep_blank_values=True)
         asked = f"?{query}" if query else ""
-        if kind in faults.empty or any(name in faults.unsupported for name, _ in parameters):
-            return empty_bundle(kind, base=base, query=asked, now=store.now)
+        emptied = faults.unsupported | faults.lies.get(kind, frozenset())
+        if kind in faults.empty or any(name in emptied for name, _ in parameters):
+            return empty_bundle(kind, base=base, query=asked, now=store.clock)
         cursor = dict(parameters).get("_cursor")
         if cursor is None:
             try:
-                cursor = store.search(kind, parameters, query=asked)
+                cursor = store.search(kind, parameters, query=asked, is_paged=kind not in faults.unpaged)
             except UnknownParameter:
-                self._outcome(400, "not-supported")
+                self.outcome(400, "not-supported")
                 return None
         body = store.page(
-            kind, cursor, base=base, repeat_next=kind in faults.repeat_next, overlap=kind in faults.overlap
+            kind,
+            cursor,
+            base=base,
+            repeat_next=kind in faults.repeat_next,
+            overlap=kind in faults.overlap,
+            drop_one=number in faults.entry_429_on,
+            stamp=store.clock + timedelta(seconds=number) if kind in faults.volatile else None,
         )
         if body is None:
-            self._outcome(410, "expired")
+            self.outcome(410, "expired")
         return body
 
     def _count(self, path: str) -> None:
@@ -194,10 +220,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _capability(self) -> dict[str, object]:
         named = [name for name in SEARCH_PARAMETERS if name not in self.owner.faults.unsupported]
+        history = self.owner.faults.history
         return {
             "resourceType": "CapabilityStatement",
             "status": "active",
-            "date": self.owner.store.now.isoformat(),
+            "date": self.owner.store.clock.isoformat(),
             "kind": "instance",
             "fhirVersion": "4.0.1",
             "format": ["json"],
@@ -207,7 +234,10 @@ class Handler(BaseHTTPRequestHandler):
                     "resource": [
                         {
                             "type": kind,
-                            "interaction": [{"code": "read"}, {"code": "search-type"}],
+                            "interaction": [
+                                {"code": code}
+                                for code in ("read", "search-type", *sorted(f"history-{level}" for level in history))
+                            ],
                             "searchParam": [
                                 {"name": name, "type": "date" if name == "_lastUpdated" else "special"}
                                 for name in (*named, *(("code",) if kind == "Observation" else ()))
@@ -219,15 +249,23 @@ class Handler(BaseHTTPRequestHandler):
             ],
         }
 
-    def _outcome(self, status: int, code: str, *, headers: dict[str, str] | None = None) -> None:
+    def outcome(self, status: int, code: str, *, headers: dict[str, str] | None = None) -> None:
         outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code}]}
-        self._answer(status, orjson.dumps(outcome), headers=headers)
+        self.answer(status, orjson.dumps(outcome), headers=headers)
 
-    def _answer(
-        self, status: int, body: bytes, *, headers: dict[str, str] | None = None, announce: int | None = None
+    def answer(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        headers: dict[str, str] | None = None,
+        announce: int | None = None,
+        kind: str = "application/fhir+json; charset=utf-8",
     ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/fhir+json; charset=utf-8")
+        self.send_header("Content-Type", kind)
+        if self.owner.faults.rate_limit is not None:
+            self.send_header("RateLimit", self.owner.faults.rate_limit)
         self.send_header("Content-Length", str(len(body) if announce is None else announce))
         for name, value in (headers or {}).items():
             self.send_header(name, value)

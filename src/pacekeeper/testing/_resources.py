@@ -65,6 +65,9 @@ _SESSION_TYPES = {name: [concept("urn:riverbend:session-type", name)] for name i
 _ROUTINE = concept("http://terminology.hl7.org/CodeSystem/v2-0276", "ROUTINE")
 _PRIMARY = [concept(_PARTICIPATION, "PPRF")]
 _SECONDARY = [concept(_PARTICIPATION, "SPRF")]
+_IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_RECORD_NUMBER = concept(_IDENTIFIER_TYPES, "MR")
+_MEMBER_NUMBER = concept(_IDENTIFIER_TYPES, "MB")
 
 
 def location(identity: str, *, name: str, zone: str, physical: str, updated: str) -> Resource:
@@ -118,6 +121,11 @@ def practitioner_role(
     return made
 
 
+def member_id(patient: str) -> str:
+    """The number by which a patient's payer knows them, made from the id of the FHIR resource."""
+    return "RBM" + patient.removeprefix("pt-").replace("-", "")
+
+
 def patient(
     identity: str, *, first: str, last: str, birth_date: str | None, postal_code: str, updated: str
 ) -> Resource:
@@ -125,7 +133,10 @@ def patient(
         "resourceType": "Patient",
         "id": identity,
         "meta": _meta(updated),
-        "identifier": [{"system": "urn:riverbend:mrn", "value": f"MRN{identity[3:].replace('-', '')}"}],
+        "identifier": [
+            {"system": "urn:riverbend:mrn", "type": _RECORD_NUMBER, "value": "MRN" + identity[3:].replace("-", "")},
+            {"system": "urn:riverbend:member", "type": _MEMBER_NUMBER, "value": member_id(identity)},
+        ],
         "name": [{"use": "official", "family": last, "given": [first]}],
         "address": [{"line": ["1 Mill Lane"], "city": "Riverbend", "postalCode": postal_code}],
     }

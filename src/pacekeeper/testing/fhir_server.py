@@ -1,4 +1,4 @@
-"""A FHIR R4 server on loopback: paging, bearer tokens, versions, and faults by flag.
+"""A FHIR R4 server on loopback: paging, tokens, versions, history, `$export`, and faults by flag.
 
 Use it in a test (`with FhirServer(practice.resources) as server: ... server.url`), or serve a written practice::
 
@@ -19,12 +19,14 @@ from typing import Any, Self
 
 import orjson
 
-from pacekeeper.testing._faults import Faults
-from pacekeeper.testing._fhir_http import Handler, Tokens
+from pacekeeper.testing._faults import ExportFaults, Faults
+from pacekeeper.testing._fhir_export import Exports
+from pacekeeper.testing._fhir_http import Handler
 from pacekeeper.testing._fhir_store import ResourceStore
+from pacekeeper.testing._fhir_tokens import Tokens
 from pacekeeper.testing._resources import TYPES, Resource
 
-__all__ = ["Faults", "FhirServer", "main"]
+__all__ = ["ExportFaults", "Faults", "FhirServer", "main"]
 
 
 class FhirServer:
@@ -32,8 +34,9 @@ class FhirServer:
 
     A page holds at most `page_size` rows, whatever `_count` asks for, in the order the lists have, unless `_sort` says
     otherwise. token: accepted without asking /auth/token; null = no authentication. client_id and client_secret are
-    what /auth/token (`token_url`) accepts. `calls` counts requests by path without query; `requests` holds them in
-    order, with query. faults may be set anew at any time.
+    what /auth/token (`token_url`) accepts; jwks: public keys (JWK) by which it accepts the client's signed assertions
+    too (SMART Backend Services). `exports.jobs` are the exports that were asked for. `calls` counts requests by path
+    without query; `requests` holds them in order, with query. faults may be set anew at any time.
     """
 
     def __init__(
@@ -46,11 +49,14 @@ class FhirServer:
         port: int = 0,
         client_id: str = "pacekeeper",
         client_secret: str = "demo-secret",  # noqa: S107 - for loopback only
+        jwks: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.store = ResourceStore(resources, page_size=page_size)
         self.token = token
         self.client_id = client_id
         self.client_secret = client_secret
+        self.jwks = list(jwks)
+        self.exports = Exports(self.store)
         self.faults = faults or Faults()
         self.calls: Counter[str] = Counter()
         self.requests: list[str] = []
@@ -109,9 +115,9 @@ class FhirServer:
         """Store a new version of a resource, last updated at `at`, or a new resource; returns what is now served."""
         return self.store.update(kind, resource, at=at)
 
-    def remove(self, kind: str, identity: str) -> None:
-        """Delete a resource."""
-        self.store.remove(kind, identity)
+    def remove(self, kind: str, identity: str, *, at: datetime | None = None) -> None:
+        """Delete a resource, at the time of the latest change where `at` is null."""
+        self.store.remove(kind, identity, at=at)
 
     def reset(self, faults: Faults | None = None) -> None:
         """Forget all calls counted so far, and show these faults (default: none) from now on."""

@@ -1,0 +1,190 @@
+"""Reading a FHIR server by Bulk Data export: one export serves every stream."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+import pyarrow as pa
+
+from pacekeeper.errors import RetryableError
+from pacekeeper.fhir.bundle import entries_of
+from pacekeeper.fhir.export_files import FileReader
+from pacekeeper.fhir.export_job import ExportJob, Progress
+from pacekeeper.fhir.lines import documents_of
+from pacekeeper.fhir.manifest import ExportFile, Manifest
+from pacekeeper.fhir.outcome import issues_of
+from pacekeeper.fhir.rest import BEGINNING
+from pacekeeper.fhir.stamps import all_since, stamps_in, without_stamp
+from pacekeeper.stream import JsonLines, Page, Stream
+
+if TYPE_CHECKING:
+    from pacekeeper.http import SourceClient
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class ExportReader:
+    """Exports of one server.
+
+    path: where an export is asked for (`$export`, `Patient/$export`, `Group/<id>/$export`). partial: what happens when
+    the server says that a part failed; see FhirSettings. skipped: files nobody asked for, and remarks of the server,
+    by reason.
+
+    Nothing is kept of an export that was interrupted: its job is cancelled where there was time for it, and the next
+    run asks for a new one, which brings what the old one would have brought. Within a run a file whose connection
+    breaks is taken up where it broke. So no checkpoint with links or ids is ever written down.
+    """
+
+    http: SourceClient
+    source: str
+    path: str
+    wait_seconds: float
+    partial: Literal["refuse", "keep"] = "refuse"
+    skipped: Counter[str] = field(default_factory=Counter)
+    rows_by_type: Counter[str] = field(default_factory=Counter, init=False)
+
+    def pages(self, streams: Sequence[Stream], *, since: datetime | None) -> Iterator[Page]:
+        """Pages of every stream, and one without rows for each at the end, with the watermark.
+
+        A page without rows comes for every answer that the server is still at work. since: null = everything.
+        """
+        by_type: dict[str, list[Stream]] = {}
+        for stream in streams:
+            if stream.child_of is None and stream.resource_type is not None:
+                by_type.setdefault(stream.resource_type, []).append(stream)
+        job = ExportJob(self.http, self.source, self.wait_seconds)
+        reading = _Reading(self, job, by_type, FileReader(self.http, self.source))
+        try:
+            for found in job.manifests(self.path, sorted(by_type), since):
+                if isinstance(found, Progress):
+                    _log.info("export under way", extra={"source": self.source, "percent": found.percent})
+                    yield Page(next(iter(by_type.values()))[0].name)
+                else:
+                    yield from reading.pages(found)
+        finally:
+            job.cancel()
+        self.rows_by_type = reading.seen
+        yield from self._ends(reading, job, since)
+
+    def _ends(self, reading: _Reading, job: ExportJob, since: datetime | None) -> Iterator[Page]:
+        problems = reading.problems
+        self.skipped.update({f"export {severity}": n for severity, n in problems.items()})
+        failed = sum(problems[severity] for severity in ("error", "fatal", "unreadable"))
+        is_empty = not reading.files and bool(problems) and (failed or since is None)
+        if is_empty or (failed and self.partial == "refuse"):
+            counted = ", ".join(f"{n} {severity}" for severity, n in sorted(problems.items()))
+            what = "holds nothing but error files" if is_empty else "came with error files"
+            raise RetryableError(
+                f"source {self.source}: the export {what} ({counted}). Nothing of it is landed; run again later, ask "
+                "whoever runs the EHR, or set partial_export to keep"
+            )
+        mark = reading.transaction_time or job.started_at
+        if failed:
+            mark = since or BEGINNING
+        is_whole = None if since is not None and not failed else not failed
+        for streams in reading.by_type.values():
+            for stream in streams:
+                yield Page(stream.name, watermark=mark, is_whole=is_whole)
+
+
+@dataclass
+class _Reading:
+    """One export being read. problems: issues in error files by severity; files: output files that came.
+
+    seen: lines by type.
+    """
+
+    reader: ExportReader
+    job: ExportJob
+    by_type: dict[str, list[Stream]]
+    files_of: FileReader
+    problems: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    transaction_time: datetime | None = None
+    _page: int = -1
+    seen: Counter[str] = field(default_factory=Counter)
+    _made_up: dict[str, bool] = field(default_factory=dict)
+
+    def pages(self, manifest: Manifest) -> Iterator[Page]:
+        """Pages of the files of one manifest."""
+        self._page += 1
+        if self._page == 0:
+            self.transaction_time = manifest.transaction_time
+        for place, file in enumerate(manifest.output):
+            if file.kind not in self.by_type:
+                self.reader.skipped[f"type {file.kind}" if file.kind.isalpha() else "type unknown"] += 1
+                continue
+            self.files += 1
+            yield from self._output(file, manifest, place)
+        for place, file in enumerate(manifest.deleted):
+            for block, _ in self._blocks("deleted", file, manifest, place):
+                yield from self._deletions(block)
+        for place, file in enumerate(manifest.error):
+            for block, _ in self._blocks("error", file, manifest, place):
+                self._count_problems(block)
+
+    def _output(self, file: ExportFile, manifest: Manifest, place: int) -> Iterator[Page]:
+        before = self.seen[file.kind]
+        for block, first_line in self._blocks("output", file, manifest, place):
+            if file.kind not in self._made_up:
+                self._made_up[file.kind] = self._is_made_up(block)
+            for lines, first in documents_of(block, first_line):
+                documents = lines
+                if self._made_up[file.kind]:
+                    documents = pa.array([without_stamp(str(text)) for text in lines.to_pylist()], pa.string())
+                rows = JsonLines(documents, origin=file.kind, first_line=before + first)
+                self.seen[file.kind] = before + first + len(lines) - 1
+                for stream in self.by_type[file.kind]:
+                    yield Page(stream.name, rows)
+
+    def _is_made_up(self, block: bytes) -> bool:
+        """Whether every resource claims to have changed after the moment that the export shows."""
+        moment = self.transaction_time or self.job.started_at
+        return moment is not None and all_since(stamps_in(block[: 1 << 20].decode(errors="replace")), moment)
+
+    def _deletions(self, block: bytes) -> Iterator[Page]:
+        found: dict[str, list[str]] = {}
+        for line in block.splitlines():
+            try:
+                bundle = orjson.loads(line) if line.strip() else {}
+            except orjson.JSONDecodeError:
+                bundle = None
+            if not isinstance(bundle, dict):
+                self.problems["unreadable"] += 1
+                continue
+            for entry in entries_of(bundle):
+                if entry.deleted is not None:
+                    found.setdefault(entry.resource_type, []).append(entry.deleted)
+        for kind, ids in found.items():
+            for stream in self.by_type.get(kind, ()):
+                yield Page(stream.name, deleted=ids)
+
+    def _count_problems(self, block: bytes) -> None:
+        for line in block.splitlines():
+            if not line.strip():
+                continue
+            try:
+                severities = [str(issue.get("severity")) for issue in issues_of(orjson.loads(line))]
+            except orjson.JSONDecodeError:
+                severities = []
+            known = {"fatal", "error", "warning", "information", "success"}
+            self.problems.update(s if s in known else "unreadable" for s in severities or ["unreadable"])
+
+    def _blocks(
+        self, part: Literal["output", "deleted", "error"], file: ExportFile, manifest: Manifest, place: int
+    ) -> Iterator[tuple[bytes, int]]:
+        page = self._page
+
+        def renew() -> ExportFile | None:
+            again: tuple[ExportFile, ...] = getattr(self.job.again(page), part)
+            same = again[place] if place < len(again) else None
+            return same if same is not None and same.kind == file.kind else None
+
+        yield from self.files_of.blocks(file, needs_token=manifest.needs_token, renew=renew)

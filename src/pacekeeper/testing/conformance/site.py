@@ -1,0 +1,358 @@
+"""A practice of one source in a folder of its own: nights through the real landing and mapping, in this process.
+
+Only the process around an extraction is left out, so that a connector need not be installed, and the waits of the
+HTTP client, so that a suite takes seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import httpx
+
+from pacekeeper.connector import Connector, SourceContext
+from pacekeeper.engine.duckdb import Connection
+from pacekeeper.errors import FatalError, PacekeeperError
+from pacekeeper.home import PracticeHome
+from pacekeeper.http import SourceClient
+from pacekeeper.landing import night
+from pacekeeper.landing.extract import Extraction, Request
+from pacekeeper.landing.fingerprint import fingerprints
+from pacekeeper.landing.spool import parts, read_manifest
+from pacekeeper.landing.worker import run_job
+from pacekeeper.mapping.result import MappingResult
+from pacekeeper.ops import SourceRun, StreamReason, StreamRun, StreamState
+from pacekeeper.privacy import HashKey, describe
+from pacekeeper.settings import Settings, SourceSettings, load_settings
+from pacekeeper.source_options import validated_options
+from pacekeeper.stream import Page, Stream, check_streams
+
+SOURCE = "suite"
+#: Every practice of a suite has the same secret, so that rows can be compared.
+_SECRET = b"pacekeeper conformance suite 32b"
+#: A read that asks more often, or yields more pages, than this does not end.
+MOST_CALLS = 400
+#: Identity and content of the rows of a spool, by stream.
+Spooled = Mapping[str, Counter[tuple[str, ...]]]
+
+
+class EndlessReadError(FatalError):
+    """The suite has stopped a read that would not end."""
+
+
+@dataclass
+class Night:
+    """What one landing came to. slept: seconds the client was asked to wait, each time. seconds: it took."""
+
+    result: SourceRun
+    spooled: Spooled = field(default_factory=dict)
+    slept: Sequence[float] = ()
+    calls: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_ok(self) -> bool:
+        return self.result.state == "ok"
+
+    @property
+    def error(self) -> str:
+        """Class and text of the error the read ended in."""
+        return f"{self.result.error_class}: {self.result.message}"
+
+    @property
+    def rows(self) -> dict[str, int]:
+        return {stream: rows.total() for stream, rows in self.spooled.items()}
+
+
+class Site:
+    """Lands and maps source `suite` of a practice in `folder`, one day after the other.
+
+    options: what [sources.suite] holds, besides what every source has. timeout_seconds: of the connector's client.
+    empty_warehouse: a warehouse with all its schemas and no row; null for a copy of a practice that has one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        connector: type[Connector[Any]],
+        options: Mapping[str, Any],
+        *,
+        default_tz: str | None,
+        home_tz: str,
+        as_of: datetime,
+        timeout_seconds: float = 10.0,
+        empty_warehouse: Path | None = None,
+    ) -> None:
+        self.folder = folder
+        self.connector_type = connector
+        self.options = dict(options)
+        self.first_night = as_of
+        self.timeout_seconds = timeout_seconds
+        self.nights = 0
+        self._practice = {"name": "Suite", "home_tz": home_tz}
+        self._default_tz = default_tz
+        self._slept: list[float] = []
+        self._empty_warehouse = empty_warehouse
+        self._home: PracticeHome | None = None
+
+    @property
+    def home(self) -> PracticeHome:
+        """The practice; made when it is first asked for."""
+        if self._home is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "pacekeeper.toml").write_text(self._settings_text(), encoding="utf-8")
+            self._home = PracticeHome(load_settings(self.folder / "pacekeeper.toml"))
+            self._home.data_dir.mkdir(exist_ok=True)
+            if self._empty_warehouse is not None:
+                shutil.copy(self._empty_warehouse, self._home.warehouse.path)
+            self._home.key_path.touch(mode=0o600)
+            self._home.key_path.write_bytes(_SECRET)
+        return self._home
+
+    @property
+    def key(self) -> HashKey:
+        return self.home.hash_key()
+
+    @property
+    def as_of(self) -> datetime:
+        return self.first_night + timedelta(days=self.nights)
+
+    @property
+    def run_id(self) -> str:
+        return f"night-{self.nights}"
+
+    def copy(self, folder: Path, options: Mapping[str, Any]) -> Site:
+        """The same practice, with all that has landed, in another folder."""
+        shutil.copytree(self.folder, folder)
+        (folder / "pacekeeper.toml").unlink(missing_ok=True)
+        site = Site(
+            folder,
+            self.connector_type,
+            options,
+            default_tz=self._default_tz,
+            home_tz=self._practice["home_tz"],
+            as_of=self.first_night,
+        )
+        site.nights = self.nights
+        site.settings_stay()
+        return site
+
+    def settings_stay(self) -> None:
+        """Another port is no other server: what is known of the streams still holds."""
+        connector = self.connector()
+        made_by = fingerprints(connector.streams, default_tz=self._default_tz, settings=connector.settings)
+        states = self.home.ops.rows(StreamState, source=SOURCE)
+        for state in states:
+            state.fingerprint = made_by.get(state.stream, state.fingerprint)
+        self.home.ops.add(states)
+
+    def land(self) -> Night:
+        """One night's landing."""
+        self.nights += 1
+        with self._in_this_process():
+            return self._landing()
+
+    def read(self) -> Night:
+        """One night's read as far as the spool; nothing lands, and the stream state stays."""
+        kept: dict[str, Spooled] = {}
+
+        def keep(*_: object, folder: Path, streams: Sequence[Stream], **_others: object) -> list[StreamRun]:
+            kept["spool"] = {stream.name: _spooled(folder, stream) for stream in streams}
+            return []
+
+        self.nights += 1
+        with self._in_this_process(), mock.patch.object(night, "load_source", keep):
+            landed = self._landing()
+        landed.spooled = kept.get("spool", {})
+        return landed
+
+    def read_whole_next(self) -> None:
+        """Let the next read ask for everything again."""
+        self.home.ops.read_whole_next(SOURCE)
+
+    def map(self) -> list[MappingResult]:
+        """Bring the canonical tables up to date."""
+        from pacekeeper.mapping.run import map_source
+
+        settings = self.home.sources[SOURCE]
+        with self._in_this_process(), self.home.warehouse.connect() as connection:
+            return map_source(
+                connection,
+                source=SOURCE,
+                connector=self.home.connector(SOURCE),
+                practice=self.home.settings.practice,
+                as_of=self.as_of,
+                run_id=self.run_id,
+                value_maps=settings.value_maps,
+                quarantine_limit=settings.quarantine_limit,
+            )
+
+    def connector(self) -> Connector[Any]:
+        """The connector of the source, set up as for a run."""
+        with self._in_this_process():
+            return self.home.connector(SOURCE)
+
+    def ledger(self) -> dict[str, StreamRun]:
+        """The landing ledger of the last night, by stream."""
+        return {row.stream: row for row in self.home.ops.rows(StreamRun, run_id=self.run_id)}
+
+    def reasons(self, kind: str) -> dict[str, dict[str, int]]:
+        """Rows by reason of the last night, by stream. kind: rejected, out_of_scope or undeclared."""
+        found: dict[str, dict[str, int]] = {}
+        for row in self.home.ops.rows(StreamReason, run_id=self.run_id, kind=kind):
+            found.setdefault(row.stream, {})[row.reason] = row.rows
+        return found
+
+    def states(self) -> dict[str, StreamState]:
+        return {row.stream: row for row in self.home.ops.rows(StreamState, source=SOURCE)}
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Rows of a query on the warehouse."""
+        with self.home.warehouse.connect() as connection:
+            rows: list[dict[str, Any]] = connection.raw.execute(sql, list(parameters)).to_arrow_table().to_pylist()
+        return rows
+
+    def content(self, *schemas: str) -> dict[str, str]:
+        """Content hash of every table in these schemas, lineage columns and dlt's own tables aside."""
+        with self.home.warehouse.connect() as connection:
+            tables = connection.raw.execute(
+                "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT starts_with(table_name, '_dlt') "
+                "AND list_contains(?, schema_name) ORDER BY ALL",
+                [list(schemas)],
+            ).fetchall()
+            return {f"{schema}.{name}": connection.content_hash(f'{schema}."{name}"') for schema, name in tables}
+
+    def _settings_text(self) -> str:
+        source = {"connector": self.connector_type.name, "quarantine_limit": 1.0}
+        if self._default_tz:
+            source["default_tz"] = self._default_tz
+        tables = {"practice": self._practice, f"sources.{SOURCE}": {**source, **self.options}}
+        return "\n".join(
+            line
+            for name, table in tables.items()
+            for line in (f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items() if value is not None))
+        )
+
+    def _landing(self) -> Night:
+        began, self._slept = time.monotonic(), []
+        (result,) = night.land_sources(self.home, run_id=self.run_id, as_of=self.as_of)
+        return Night(result, slept=self._slept, calls=result.calls, seconds=time.monotonic() - began)
+
+    @contextmanager
+    def _in_this_process(self) -> Iterator[None]:
+        with ExitStack() as patches:
+            patches.enter_context(mock.patch("pacekeeper.registry.build_source", self._build))
+            patches.enter_context(mock.patch.object(night, "extract", _extract_here))
+            # It is in the empty warehouse that every practice starts from, and takes half of a landing's time.
+            patches.enter_context(mock.patch.object(Connection, "create_schemas"))
+            yield
+
+    def _build(
+        self, name: str, source: SourceSettings, settings: Settings, clock: Callable[[], datetime]
+    ) -> Connector[Any]:
+        """What the registry builds, from the class at hand, with a client that does not really wait."""
+        del clock
+        options = validated_options(
+            self.connector_type.settings_type, source=name, options=source.options, file=settings.file
+        )
+        context = SourceContext(
+            source=name, default_tz=source.default_tz, clock=lambda: datetime.now(UTC), home=settings.home
+        )
+        connector = self.connector_type(options, context, self.client(options, name))
+        check_streams(tuple(connector.streams), connector=connector.name)
+        read = connector.read
+        connector.read = lambda *given: _limited(read(*given))  # type: ignore[method-assign]
+        return connector
+
+    def client(self, options: Any, name: str = SOURCE) -> SourceClient | None:
+        """The source's HTTP client, impatient; null for a connector that does not talk HTTP."""
+        config = self.connector_type.http_config(options)
+        if config is None:
+            return None
+        config = replace(config, backoff_seconds=0.0, timeout_seconds=self.timeout_seconds, attempts=3)
+        return SourceClient(
+            config,
+            source=name,
+            transport=_Counted(httpx.HTTPTransport(verify=_authorities())),
+            sleep=self._slept.append,
+        )
+
+
+@lru_cache(maxsize=1)
+def _authorities() -> ssl.SSLContext:
+    """Reading the certificate authorities takes longer than a read on loopback."""
+    return httpx.create_ssl_context()
+
+
+class _Counted(httpx.BaseTransport):
+    """Ends a read that asks for ever."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self._calls = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._calls += 1
+        if self._calls > MOST_CALLS:
+            raise EndlessReadError(f"the read was stopped after {MOST_CALLS} calls")
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _limited(pages: Iterator[Page]) -> Iterator[Page]:
+    for number, page in enumerate(pages):
+        if number > MOST_CALLS:
+            raise EndlessReadError(f"the read was stopped after {MOST_CALLS} pages")
+        yield page
+
+
+def _extract_here(requests: Sequence[Request], *, on_progress: object = None) -> Iterator[Extraction]:
+    """What the extraction processes do, one after the other in this one."""
+    del on_progress
+    for request in requests:
+        folder = Path(request.job.folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            run_job(request.job)
+        except PacekeeperError as error:
+            yield Extraction(request.job.source, folder, 0.0, error_class=type(error).__name__, message=str(error))
+        except Exception as error:  # noqa: BLE001  stands for the border of the process
+            yield Extraction(request.job.source, folder, 0.0, error_class="FatalError", message=describe(error))
+        else:
+            yield Extraction(request.job.source, folder, 0.0, manifest=read_manifest(folder))
+
+
+def _spooled(folder: Path, stream: Stream) -> Counter[tuple[str, ...]]:
+    import duckdb
+
+    found: Counter[tuple[str, ...]] = Counter()
+    for file in parts(folder, stream.name, "rows"):
+        rows = duckdb.sql(f"SELECT row_key, content_hash FROM read_parquet('{file}')").fetchall()
+        found.update((str(key), str(content)) for key, content in rows)
+    for file in parts(folder, stream.name, "deleted"):
+        found.update((str(key), "deleted") for (key,) in duckdb.sql(f"FROM read_parquet('{file}')").fetchall())
+    return found
+
+
+def _toml(value: Any) -> str:
+    """A TOML literal; JSON's are, but for inline tables."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(str(value) if isinstance(value, Path) else value)
