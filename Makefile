@@ -47,6 +47,8 @@ check: .venv/dev.stamp  ## lint, types, architecture, generated pages, definitio
 
 bench: .venv/dev.stamp  ## measure ratios against references in the same run
 	@$(BIN)/python tests/bench/bench_landing.py
+	@$(BIN)/python tests/bench/bench_x12.py
+	@$(BIN)/python tests/bench/bench_hl7v2.py
 
 docs: .venv/dev.stamp  ## write the generated reference pages anew
 	@$(BIN)/python -m pacekeeper_app.reference

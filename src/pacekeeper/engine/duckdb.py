@@ -7,7 +7,7 @@ short, extraction never opens it, and readers use published copies.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,6 +116,13 @@ class Connection:
             )
         )
 
+    def column_types(self, schema: str) -> dict[str, dict[str, str]]:
+        """SQL type by column name, by name of every table and view of a schema."""
+        return {
+            table: {name: column.type for name, column in found.items()}
+            for table, found in self._columns_of(schema).items()
+        }
+
     def create_schemas(self) -> None:
         """Create what is missing: schemas, canonical and quarantine tables.
 
@@ -124,11 +131,16 @@ class Connection:
         """
         for schema in SCHEMAS:
             self.raw.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        existing = self._columns_of("canonical")
+        quarantined = self._columns_of("quarantine")
         with self.transaction():
-            for entity in ENTITIES.values():
-                self._adapt(entity)
-                self.raw.execute(ddl(entity))
-                self.raw.execute(quarantine_ddl(entity))
+            for name, entity in ENTITIES.items():
+                wanted = {c.name: _Column(c.duckdb_type, c.nullable, c.description) for c in columns(entity)}
+                if existing.get(name) != wanted:
+                    self._adapt(entity, existing.get(name), wanted)
+                    self.raw.execute(ddl(entity))
+                if name not in quarantined:
+                    self.raw.execute(quarantine_ddl(entity))
 
     def swap_slice(self, entity: type[Entity], source: str, stage_table: str) -> int:
         """Replace one source's rows of a canonical table by a stage table's; returns how many there are now.
@@ -156,20 +168,43 @@ class Connection:
         ).fetchone()
         return str(row[0]) if row else ""
 
-    def _adapt(self, entity: type[Entity]) -> None:
-        name = entity_name(entity)
-        if not self.has_table("canonical", name):
+    def _columns_of(self, schema: str) -> dict[str, dict[str, _Column]]:
+        """Columns by name, in order, by name of every table and view of a schema."""
+        found: dict[str, dict[str, _Column]] = {}
+        rows = self.raw.execute(
+            "SELECT table_name, column_name, data_type, is_nullable, coalesce(comment, '') FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index",
+            [schema],
+        ).fetchall()
+        for table, name, kind, is_nullable, comment in rows:
+            found.setdefault(str(table), {})[str(name)] = _Column(str(kind), bool(is_nullable), str(comment))
+        return found
+
+    def _adapt(
+        self, entity: type[Entity], existing: Mapping[str, _Column] | None, wanted: Mapping[str, _Column]
+    ) -> None:
+        if existing is None:
             return
-        described = self.raw.execute(f"DESCRIBE canonical.{name}").fetchall()
-        existing = {str(row[0]): (str(row[1]), row[2] == "YES") for row in described}
-        wanted = {c.name: (c.duckdb_type, c.nullable) for c in columns(entity)}
+        name = entity_name(entity)
         missing = {column: kind for column, kind in wanted.items() if column not in existing}
-        is_additive = all(nullable for _, nullable in missing.values())
-        if not is_additive or any(wanted.get(column) != kind for column, kind in existing.items()):
+        is_additive = all(column.nullable for column in missing.values())
+        if not is_additive or any(not kind.has_form_of(wanted.get(column)) for column, kind in existing.items()):
             self.raw.execute(f"DROP TABLE canonical.{name}")
             return
-        for column, (kind, _) in missing.items():
-            self.raw.execute(f'ALTER TABLE canonical.{name} ADD COLUMN "{column}" {kind}')
+        for column, kind in missing.items():
+            self.raw.execute(f'ALTER TABLE canonical.{name} ADD COLUMN "{column}" {kind.type}')
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What the engine knows of a column."""
+
+    type: str
+    nullable: bool
+    comment: str
+
+    def has_form_of(self, other: _Column | None) -> bool:
+        return other is not None and (self.type, self.nullable) == (other.type, other.nullable)
 
 
 def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:

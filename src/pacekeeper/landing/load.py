@@ -67,10 +67,11 @@ def load_source(
     with warehouse.connect() as connection, connection.transaction():
         # dlt keeps the batch it merged last; it counts as client data and nobody reads it.
         connection.raw.execute(f"DROP SCHEMA IF EXISTS {sql_name(schema_of(source) + '_staging')} CASCADE")
+        landed, lists = connection.column_types(schema_of(source)), set(connection.column_types("quarantine"))
         for stream in streams:
-            _complete_table(connection, source, stream)
+            _complete_table(connection, source, stream, landed)
             suspect[stream.name] = list_rejected(
-                connection, source, stream, folder, manifest.streams[stream.name], run_id=run_id
+                connection, source, stream, folder, manifest.streams[stream.name], run_id=run_id, lists=lists
             )
     ledger = [
         _ledger_row(run_id, stream.name, manifest, found[stream.name], suspect=suspect[stream.name])
@@ -136,8 +137,9 @@ def _find(
         _check_key(connection, source, manifest.key_id)
         finder = VersionFinder(connection, source=source, folder=folder, into=into, batch_id=run_id, as_of=as_of)
         found = {}
+        landed = connection.column_types(schema_of(source))
         for stream in parents_first(streams):
-            _check_types(connection, source, stream)
+            _check_types(source, stream, landed.get(stream.name, {}))
             found[stream.name] = finder.find(stream, manifest.streams[stream.name])
     return found
 
@@ -157,9 +159,8 @@ def _check_key(connection: Connection, source: str, key_id: str) -> None:
         )
 
 
-def _check_types(connection: Connection, source: str, stream: Stream) -> None:
+def _check_types(source: str, stream: Stream, landed: Mapping[str, str]) -> None:
     """Raise FatalError where a declared column has another type than the one that has landed."""
-    landed = _landed_types(connection, source, stream)
     for name, kind in all_columns(stream).items():
         wanted = _SPELLED_OUT.get(kind, kind)
         if landed.get(name, wanted) != wanted:
@@ -169,18 +170,19 @@ def _check_types(connection: Connection, source: str, stream: Stream) -> None:
             )
 
 
-def _landed_types(connection: Connection, source: str, stream: Stream) -> dict[str, str]:
-    if not connection.has_table(schema_of(source), stream.name):
-        return {}
-    described = connection.raw.execute(f"DESCRIBE {schema_of(source)}.{sql_name(stream.name)}").fetchall()
-    return {str(row[0]): str(row[1]) for row in described}
+def _complete_table(
+    connection: Connection, source: str, stream: Stream, tables: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Make what no row has made yet: the table, columns that have held nothing, and the view of current versions.
 
-
-def _complete_table(connection: Connection, source: str, stream: Stream) -> None:
-    """Make what no row has made yet: the table, columns that have held nothing, and the view of current versions."""
+    tables: SQL type by column, by table and view of the source's schema.
+    """
     table = f"{schema_of(source)}.{sql_name(stream.name)}"
     columns = all_columns(stream)
-    landed = _landed_types(connection, source, stream)
+    landed = tables.get(stream.name, {})
+    view = f"{stream.name}__current"
+    if landed.keys() >= columns.keys() and list(tables.get(view, {})) == list(columns):
+        return
     if not landed:
         connection.raw.execute(f"CREATE TABLE {table} ({', '.join(f'{sql_name(n)} {t}' for n, t in columns.items())})")
     else:
@@ -188,7 +190,7 @@ def _complete_table(connection: Connection, source: str, stream: Stream) -> None
             connection.raw.execute(f"ALTER TABLE {table} ADD COLUMN {sql_name(name)} {columns[name]}")
     # Named columns, because a view of * breaks when the next load adds one and dies before this line.
     connection.raw.execute(
-        f"CREATE OR REPLACE VIEW {schema_of(source)}.{sql_name(stream.name + '__current')} AS "
+        f"CREATE OR REPLACE VIEW {schema_of(source)}.{sql_name(view)} AS "
         f"SELECT {', '.join(sql_name(name) for name in columns)} FROM {table} "
         "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY version_no DESC) = 1 AND NOT is_deleted"
     )

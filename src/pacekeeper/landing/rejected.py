@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from pacekeeper.engine.duckdb import Connection
@@ -28,9 +29,18 @@ def source_and_stream(table: str) -> tuple[str, str] | None:
 
 
 def list_rejected(
-    connection: Connection, source: str, stream: Stream, folder: Path, manifest: StreamManifest, *, run_id: str
+    connection: Connection,
+    source: str,
+    stream: Stream,
+    folder: Path,
+    manifest: StreamManifest,
+    *,
+    run_id: str,
+    lists: Container[str],
 ) -> int:
     """Bring the list up to date; returns how many current records of the stream are suspect.
+
+    lists: names of the lists there are; a stream of which nothing was ever rejected has none.
 
     A rejected record stays listed until it is read again: an incremental read says nothing about the others. What has
     no key is listed until the next read. Suspect is a record whose latest reading was rejected, so that an older
@@ -38,7 +48,13 @@ def list_rejected(
     """
     name = rejected_table(source, stream.name)
     table = f"{_SCHEMA}.{sql_name(name)}"
-    _rename(connection, f"{_PREFIX}{source}_{stream.name}", name)
+    rejected = parts(folder, stream.name, "rejected")
+    old = f"{_PREFIX}{source}_{stream.name}"
+    if name not in lists and old in lists and _SEPARATOR not in old:
+        # The name of an earlier version, which fitted several sources.
+        connection.raw.execute(f"ALTER TABLE {_SCHEMA}.{sql_name(old)} RENAME TO {sql_name(name)}")
+    elif name not in lists and not rejected:
+        return 0
     connection.raw.execute(
         f"CREATE TABLE IF NOT EXISTS {table} "
         "(row_key VARCHAR, column_name VARCHAR, reason VARCHAR, locator VARCHAR, batch_id VARCHAR)"
@@ -50,15 +66,9 @@ def list_rejected(
         read = " UNION ALL ".join(f"SELECT row_key FROM read_parquet({sql_literal(file)})" for file in files)
         again = f" OR row_key IN ({read})" if files else ""
         connection.raw.execute(f"DELETE FROM {table} WHERE row_key IS NULL{again}")
-    for file in parts(folder, stream.name, "rejected"):
+    for file in rejected:
         connection.raw.execute(
             f"INSERT INTO {table} SELECT row_key, column_name, reason, locator, ? FROM read_parquet(?)", [run_id, file]
         )
     current = f"{schema_of(source)}.{sql_name(stream.name + '__current')}"
     return connection.count(f"SELECT count(*) FROM {current} WHERE row_key IN (SELECT row_key FROM {table})")
-
-
-def _rename(connection: Connection, old: str, new: str) -> None:
-    """Give a table of an earlier version its name of today; `raw_<source>_<stream>` fitted several sources."""
-    if _SEPARATOR not in old and connection.has_table(_SCHEMA, old) and not connection.has_table(_SCHEMA, new):
-        connection.raw.execute(f"ALTER TABLE {_SCHEMA}.{sql_name(old)} RENAME TO {sql_name(new)}")

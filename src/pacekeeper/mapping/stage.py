@@ -60,13 +60,16 @@ def stage_slice(
 ) -> Slice:
     """Run the mappings of one source to one entity and put their wanted rows together.
 
+    A mapping of a stream without rows gives none, and is not run: many a server fills few of its declared streams.
     Raises PluginError where a mapping does not fit the contract, DataError where it loses or multiplies rows.
     """
     name = str(entity.__tablename__)
     table = f'stage."{name}__{raw.source}"'
+    counted = [(mapping, _rows_of(connection, raw, mapping.of)) for mapping in mappings]
     parts = [
-        _stage(connection, entity, mapping, raw, number, connector=connector, practice_key=practice_key)
-        for number, mapping in enumerate(mappings, start=1)
+        _stage(connection, entity, mapping, raw, number, rows, connector=connector, practice_key=practice_key)
+        for number, (mapping, rows) in enumerate(counted, start=1)
+        if rows
     ]
     fractional = frozenset[str]().union(*(part.fractional for part in parts))
     selected = ", ".join(
@@ -74,7 +77,8 @@ def stage_slice(
         for c in columns(entity)
     )
     union = " UNION ALL ".join(f"SELECT {selected} FROM {p.table} WHERE {OUT_OF_SCOPE} IS NULL" for p in parts)
-    connection.raw.execute(f"CREATE OR REPLACE TABLE {table} AS {union}")
+    nothing = ", ".join(f'CAST(NULL AS {c.duckdb_type}) AS "{c.name}"' for c in columns(entity))
+    connection.raw.execute(f"CREATE OR REPLACE TABLE {table} AS {union or f'SELECT {nothing} WHERE false'}")
     out_of_scope: dict[str, int] = {}
     for part in parts:
         connection.raw.execute(f"DROP TABLE {part.table}")
@@ -108,6 +112,7 @@ def _stage(
     mapping: EntityMapping,
     raw: RawTables,
     number: int,
+    in_scope: int,
     *,
     connector: str,
     practice_key: str,
@@ -124,7 +129,6 @@ def _stage(
     connection.raw.execute(f"CREATE OR REPLACE TABLE {table} AS {connection.ibis.compile(conformed)}")
 
     produced = connection.count(f"SELECT count(*) FROM {table}")
-    in_scope = _rows_of(connection, raw, mapping.of)
     if produced != in_scope:
         raise DataError(
             f"{raw.source}: {label} gives {produced} rows for {in_scope}: it must give one row for each, and name a "

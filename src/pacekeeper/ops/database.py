@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine, Table, event, inspect, text
+from sqlalchemy import Engine, Table, bindparam, delete, event, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, SQLModel, create_engine, select
 
@@ -66,10 +66,22 @@ class OpsDatabase:
 
     def add(self, rows: Iterable[SQLModel]) -> None:
         """Write rows in one transaction, in place of rows with the same key."""
-        with Session(self.engine) as session:
-            for row in rows:
-                session.merge(row)
-            session.commit()
+        by_model: dict[type[SQLModel], list[SQLModel]] = {}
+        for row in rows:
+            by_model.setdefault(type(row), []).append(row)
+        with self.engine.begin() as connection:
+            for model, same in by_model.items():
+                table = _table(model)
+                keys = [column.name for column in table.primary_key]
+                # The last of several rows with one key stands.
+                last = {tuple(getattr(row, key) for key in keys): row for row in same}
+                wanted = [column == bindparam(f"key_{column.name}") for column in table.primary_key]
+                places = [{f"key_{name}": part for name, part in zip(keys, key, strict=True)} for key in last]
+                connection.execute(delete(table).where(*wanted), places)
+                names = table.columns.keys()
+                connection.execute(
+                    insert(table), [{name: getattr(row, name) for name in names} for row in last.values()]
+                )
 
     def rows(self, model: type[Row], **equal: object) -> Sequence[Row]:
         """Rows of a table whose columns equal the given values."""
