@@ -44,6 +44,7 @@ class RawBench:
         self._reads = 0
         self._backend: Any = memtable_backend()  # Any: Ibis does not say which engine it is
         self._engine: duckdb.DuckDBPyConnection = self._backend.con
+        self._made: set[str] = set()
         self._versions: dict[str, dict[str, list[Row]]] = {stream.name: {} for stream in connector.streams}
 
     def read(self, pages: Iterable[Page] | None = None) -> dict[str, StreamCounts]:
@@ -98,13 +99,16 @@ class RawBench:
     def _fill_tables(self) -> None:
         for stream in self.connector.streams:
             records = self._versions[stream.name].values()
+            if not records and stream.name in self._made:
+                continue
+            self._made.add(stream.name)
             versions = [version["row"] for record in records for version in record]
             newest = [record[-1]["row"] for record in records if not record[-1]["row"]["is_deleted"]]
+            types = all_columns(stream)
+            columns = ", ".join(f'"{column}" {kind}' for column, kind in types.items())
+            places = ", ".join("?" for _ in types)
             for name, rows in ((stream.name, versions), (f"{stream.name}__current", newest)):
-                types = all_columns(stream)
-                columns = ", ".join(f'"{column}" {kind}' for column, kind in types.items())
                 self._engine.execute(f'CREATE OR REPLACE TABLE "{name}" ({columns})')
-                places = ", ".join("?" for _ in types)
                 for row in rows:
                     values = [row.get(column) for column in types]
                     self._engine.execute(f'INSERT INTO "{name}" VALUES ({places})', values)

@@ -13,6 +13,7 @@ from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import ibis_schema
 from pacekeeper.measures.completeness import COMPLETENESS_TABLE
 from pacekeeper.measures.mart import IBIS_TYPES
+from pacekeeper.measures.suspect import SUSPECT_TABLE, suspect_schema
 from pacekeeper.measures.tables import CanonicalTables, nullable
 from pacekeeper.policy import Policy, load_policy
 from pacekeeper_assets import MARTS
@@ -25,6 +26,7 @@ SOURCES = sorted(
         "connectors/pacekeeper_connectors",
         "src/pacekeeper/measures",
         "src/pacekeeper/fhir",
+        "src/pacekeeper/hl7v2",
     )
     for file in (ROOT / folder).rglob("*.py")
 )
@@ -74,6 +76,7 @@ def expressions(policy: Policy) -> dict[str, ibis.Table]:
         "ever_read": "boolean",
     }
     tables = tables.with_table(COMPLETENESS_TABLE, ibis.table(completeness, name=COMPLETENESS_TABLE))
+    tables = tables.with_table(SUSPECT_TABLE, ibis.table(suspect_schema(), name=SUSPECT_TABLE))
     found: dict[str, ibis.Table] = {}
     for mart in MARTS.values():
         for step in mart.steps:

@@ -37,8 +37,8 @@ class Log:
         self._entries += 1
         ended = None if until is None else f"2026-01-{day} {until}:00+00"
         self.connection.raw.execute(
-            'INSERT INTO canonical.ehr_event (source, event_key, clinician_key, "at", ended_at, event_type, task_type,'
-            " action_count) VALUES ('ehr', ?, ?, ?, ?, ?, ?, 1)",
+            'INSERT INTO canonical.ehr_event (source, event_key, clinician_key, "at", ended_at, event_type,'
+            " task_type, action_count) VALUES ('ehr', ?, ?, ?, ?, ?, ?, 1)",
             [key(str(self._entries)), key(who), f"2026-01-{day} {at}:00+00", ended, what, task],
         )
 

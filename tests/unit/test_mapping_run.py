@@ -178,6 +178,38 @@ def test_a_source_that_never_landed_gives_empty_slices(connection: Connection) -
     assert sum(r.in_scope for r in results.values()) == 0
 
 
+def test_a_source_that_became_empty_loses_its_rows_and_its_quarantine(connection: Connection) -> None:
+    land(connection, (1, "ann", "done"), (1, "bob", "done"))
+    assert (run(connection, quarantine_limit=1.0)["appointment"].mapped, count_of(connection, "quarantine")) == (1, 1)
+    land(connection)
+    gone = run(connection)["appointment"]
+    assert (gone.state, gone.in_scope, gone.mapped, gone.quarantined_rows) == ("swapped", 0, 0, 0)
+    assert (count_of(connection, "canonical"), count_of(connection, "quarantine")) == (0, 0)
+
+
+def test_a_mapping_of_a_stream_without_rows_is_not_run(connection: Connection) -> None:
+    class Two(Small):
+        pass
+
+    built: list[str] = []
+
+    @Two.maps("appointment", of="score")
+    def of_scores(raw: RawTables) -> Table:
+        built.append("score")
+        return from_scores(raw)
+
+    land(connection, (1, "ann", "done"))
+    assert run(connection, of=Two)["appointment"].mapped == 1
+    assert built == []
+    land_scores(connection, (5, "7"))
+    assert run(connection, of=Two)["appointment"].mapped == 2
+    assert built == ["score"]
+
+
+def count_of(connection: Connection, schema: str) -> int:
+    return rows(connection, f"{schema}.appointment")
+
+
 def test_a_column_declared_after_the_last_load_is_null(connection: Connection) -> None:
     land(connection, (1, "ann", "done"))
     connection.raw.execute("DROP VIEW raw_ehr.appointment__current; ALTER TABLE raw_ehr.appointment DROP state")
@@ -284,22 +316,23 @@ def test_of_rows_with_one_key_one_stays_whatever_their_order(connection: Connect
     assert connection.content_hash("canonical.appointment") == before
 
 
+def from_scores(raw: RawTables) -> Table:
+    s = raw.score
+    return s.select(
+        appointment_key=s.id,
+        clinician_key=s.client,
+        start_at=s.at,
+        booked_via=literal("import"),
+        modality_planned=literal("video"),
+        status=literal("booked"),
+    )
+
+
 def test_several_mappings_to_one_entity_are_one_slice(connection: Connection) -> None:
     class Twice(Small):
         pass
 
-    @Twice.maps("appointment", of="score")
-    def from_scores(raw: RawTables) -> Table:
-        s = raw.score
-        return s.select(
-            appointment_key=s.id,
-            clinician_key=s.client,
-            start_at=s.at,
-            booked_via=literal("import"),
-            modality_planned=literal("video"),
-            status=literal("booked"),
-        )
-
+    Twice.maps("appointment", of="score")(from_scores)
     land(connection, (1, "ann", "done"))
     land_scores(connection, (5, "7"), (6, "8"))
     result = run(connection, of=Twice)["appointment"]

@@ -1,4 +1,4 @@
-"""The mapping file: which CSV files there are, what their columns mean, and which entities they fill.
+"""The mapping file: which files there are, what their columns mean, and which entities they fill.
 
 Its format is in docs/connectors/tabular.md. Everything that can be wrong with it is told at once, with file, section,
 key and what would be right.
@@ -6,10 +6,10 @@ key and what would be right.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -17,17 +17,29 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from pacekeeper.contract import ENTITIES
-from pacekeeper.contract.schema import columns as contract_columns
 from pacekeeper.errors import ConfigError
 
 #: A mapping for the files of the synthetic practice; a good one to start from.
 EXAMPLE_FILE = Path(__file__).with_name("example_mapping.toml")
 
 ColumnType = Literal[
-    "key", "ref", "match", "code", "date", "instant", "decimal", "integer", "boolean", "birth_year", "area", "time"
+    "key",
+    "ref",
+    "match",
+    "code",
+    "date",
+    "instant",
+    "decimal",
+    "integer",
+    "boolean",
+    "birth_year",
+    "area",
+    "time",
+    "money",
+    "hours",
 ]
-_NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,61}[a-z0-9])?")
+FileKind = Literal["csv", "excel", "parquet"]
+_BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 #: Column that holds the identifier of a stream whose `key` is several columns.
 KEY_COLUMN = "record_id"
 
@@ -53,6 +65,10 @@ class ColumnSpec(_Section):
     entity: for key and ref, the namespace of the identifier; domain: for match, npi, email or another shared one.
     format: strptime format of a date or instant that is not ISO 8601.
     tz_column, tz: for an instant without offset, the column with the row's IANA zone, and the zone where that is empty.
+    time_column: for an instant whose time of day stands in a column of its own, that column.
+    words: a code written in words, such as `Late Canceled`; it lands as `late_canceled`. One that no value map knows
+    lands as it is where it is a single word, and as `unlisted` otherwise, because it may be free text.
+    optional: the column may be missing from later files; see Drift.
     """
 
     type: ColumnType
@@ -63,22 +79,51 @@ class ColumnSpec(_Section):
     format: str | None = None
     tz_column: str | None = None
     tz: str | None = None
+    time_column: str | None = None
+    words: bool = False
+    optional: bool = False
     max_length: Annotated[int, Field(ge=1, le=200)] = 64
     description: str = ""
 
     _zone = field_validator("tz")(_known_zone)
 
 
+class PeriodSpec(_Section):
+    """Which period each file of a stream covers, so that a missing one is noticed.
+
+    file_name: regular expression found in the file's name, with groups `from` and `to` (days), or `month` (a day in
+    it); format: strptime format of these. column: instead of it, a date or instant column: from its first to its last
+    day. longest_days: a file that covers more was cut by its system. slack_days: days between two files that are no
+    gap. fresh_days: how many days before the run the last period may end; null = any. gaps: `report` = a rejected row
+    names them; `refuse` = nothing of the source is read; `allow`.
+    """
+
+    file_name: str | None = None
+    format: str = "%Y-%m-%d"
+    column: str | None = None
+    longest_days: Annotated[int, Field(ge=1)] | None = None
+    slack_days: Annotated[int, Field(ge=0)] = 0
+    fresh_days: Annotated[int, Field(ge=0)] | None = None
+    gaps: Literal["report", "refuse", "allow"] = "report"
+
+
 class StreamSpec(_Section):
     """One kind of file. files: glob below the folder; delimiter, encoding: null = found out.
 
+    kind: null = by the name's ending, CSV where that says nothing. sheet: name of an Excel sheet; null = the first.
+    skip_lines: lines before the headers. all_columns: every declared column that is not optional must be there.
     key: columns that only together identify a row, as column `record_id`; empty = one column has type = "key".
     """
 
     files: str
+    kind: FileKind | None = None
+    sheet: str | None = None
+    skip_lines: Annotated[int, Field(ge=0, le=100)] = 0
     key: tuple[str, ...] = ()
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str | None = None
+    all_columns: bool = False
+    period: PeriodSpec | None = None
     columns: dict[str, ColumnSpec]
     description: str = ""
 
@@ -94,16 +139,37 @@ class StreamSpec(_Section):
         return next((c for c in self.key or self.columns if c in self.columns and self.columns[c].type == kind), None)
 
 
+class AheadSpec(_Section):
+    """What an unconfirmed value is while the instant in column `of` is still to come."""
+
+    of: str
+    value: str
+
+
 class ValueSpec(_Section):
-    """Where a canonical column comes from: exactly one of column, first_of (the first that is not empty) and value.
+    """Where a canonical column comes from: exactly one of column, first_of (the first that is not empty), joined
+    (codes put together with `+`, an empty one as nothing) and value.
 
     map: name of a value map; default: value where the column is empty. earliest: the smallest value among the rows of
-    which `once` takes one.
+    which `once` takes one. times: number it is multiplied by; cents: money in units becomes cents.
+    plus_minutes: column with minutes that are added to an instant.
+    when: by column, the codes of which it must hold one; elsewhere the value is null. negate: likewise, where a number
+    is one that was taken away, whatever its sign in the file.
+    confirm: by mapped value, columns and the codes in them of which at least one must be there for it to be believed;
+    without it the value is `unknown`, or what `ahead` says.
     """
 
     column: str | None = None
     first_of: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
     value: str | int | float | bool | None = None
+    times: float | None = None
+    cents: bool = False
+    plus_minutes: str | None = None
+    when: dict[str, tuple[str, ...]] = {}
+    negate: dict[str, tuple[str, ...]] = {}
+    confirm: dict[str, dict[str, tuple[str, ...]]] = {}
+    ahead: AheadSpec | None = None
     map: str | None = None
     default: str | int | float | bool | None = None
     earliest: bool = False
@@ -111,7 +177,15 @@ class ValueSpec(_Section):
     @property
     def names(self) -> tuple[str, ...]:
         """Raw columns it reads, first choice first."""
-        return (self.column,) if self.column is not None else self.first_of
+        return (self.column,) if self.column is not None else self.first_of or self.joined
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Raw columns it reads besides."""
+        evidence = [column for columns in self.confirm.values() for column in columns]
+        evidence += [*self.when, *self.negate]
+        more = (self.plus_minutes, self.ahead and self.ahead.of)
+        return (*dict.fromkeys(evidence), *(name for name in more if name))
 
 
 class EntitySpec(_Section):
@@ -119,7 +193,8 @@ class EntitySpec(_Section):
 
     skip_without: canonical columns without which a row is out of scope; once: only one row of each primary key is
     wanted, the one with the greatest value in newest_by; unless_in: stream whose records' keys are not wanted again as
-    `clinician_key`.
+    `clinician_key`. only: by column, the codes of which a row must hold one; others are out of scope, `other_<column>`.
+    wanted: by canonical column, the values a row must have after mapping; others are out of scope, `not_by_<column>`.
     """
 
     entity: str
@@ -129,6 +204,8 @@ class EntitySpec(_Section):
     once: bool = False
     newest_by: str | None = None
     unless_in: str | None = None
+    only: dict[str, tuple[str, ...]] = {}
+    wanted: dict[str, tuple[str, ...]] = {}
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -146,9 +223,55 @@ class MappingFile(_Section):
     value_maps: dict[str, dict[str, str]] = {}
     map: tuple[EntitySpec, ...] = ()
 
+    @cached_property
+    def landed_maps(self) -> Mapping[str, Mapping[str, str]]:
+        """The value maps by the codes as they land: words in their short form."""
+        worded = {value.map for spec in self.map for value in spec.columns.values() if self._is_worded(spec, value)}
+        return {
+            name: {**given, **{slug_of_codes(code): to for code, to in given.items()}} if name in worded else given
+            for name, given in self.value_maps.items()
+        }
+
+    def listed(self, stream: str) -> Mapping[str, frozenset[str]]:
+        """By column in words: short forms of all codes that a value map, a condition or a confirmation names."""
+        found: dict[str, set[str]] = {
+            name: set() for name, column in self.streams[stream].columns.items() if column.words
+        }
+        for spec in self.map:
+            if spec.of != stream:
+                continue
+            named = [(column, codes) for column, codes in spec.only.items()]
+            for value in spec.columns.values():
+                named += [pair for columns in value.confirm.values() for pair in columns.items()]
+                named += [*value.when.items(), *value.negate.items()]
+                if value.map in self.value_maps:
+                    for code in self.value_maps[value.map]:
+                        parts = code.split("+") if value.joined else [code] * len(value.names)
+                        named += [(name, (part,)) for name, part in zip(value.names, parts, strict=False)]
+            for column, codes in named:
+                if column in found:
+                    found[column] |= {slug(code) for code in codes}
+        return {name: frozenset(codes) for name, codes in found.items()}
+
+    def _is_worded(self, spec: EntitySpec, value: ValueSpec) -> bool:
+        columns = self.streams[spec.of].columns if spec.of in self.streams else {}
+        return any(name in columns and columns[name].words for name in value.names)
+
+
+def slug(words: str) -> str:
+    """The short form of a code in words: small letters and digits, `_` for everything between them."""
+    return _BETWEEN_WORDS.sub("_", words.strip().casefold()).strip("_")
+
+
+def slug_of_codes(joined: str) -> str:
+    """The short form of codes that are put together with `+`."""
+    return "+".join(slug(part) for part in joined.split("+"))
+
 
 def load_mapping_file(path: Path) -> MappingFile:
     """The mapping file at `path`; ConfigError that names every fault."""
+    from pacekeeper_connectors.tabular.mapping_faults import contradictions
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -163,7 +286,7 @@ def load_mapping_file(path: Path) -> MappingFile:
     except ValidationError as error:
         faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False)]
         raise ConfigError(f"mapping file {path}: " + "; ".join(faults)) from None
-    faults = list(_contradictions(found))
+    faults = list(contradictions(found))
     if faults:
         raise ConfigError(f"mapping file {path}: " + "; ".join(faults))
     return found
@@ -186,104 +309,3 @@ def _known_keys(section: list[str]) -> Iterable[str]:
     elif section[:1] == ["map"]:
         model = ValueSpec if "columns" in section[2:] else EntitySpec
     return model.model_fields
-
-
-def _contradictions(found: MappingFile) -> Iterator[str]:
-    for name, stream in found.streams.items():
-        yield from _stream_faults(name, stream)
-    for number, mapping in enumerate(found.map, 1):
-        place = f"[[map]] number {number} ({mapping.entity} of {mapping.of})"
-        for fault in _mapping_faults(found, mapping):
-            yield f"{place}: {fault}"
-
-
-def _stream_faults(name: str, stream: StreamSpec) -> Iterator[str]:
-    place = f"[streams.{name}]"
-    if not _NAME.fullmatch(name):
-        yield f"{place}: a stream's name should be lower_snake_case"
-    keys = [column for column, spec in stream.columns.items() if spec.type == "key"]
-    if stream.key:
-        yield from _key_faults(place, stream, has_key_column=bool(keys))
-    elif len(keys) != 1:
-        yield f'{place}: exactly one column should have type = "key", found {len(keys)}'
-    for column, spec in stream.columns.items():
-        where = f"{column} in [streams.{name}.columns]"
-        if not _NAME.fullmatch(column):
-            yield f"{where}: a column's name should be lower_snake_case"
-        if spec.type in {"key", "ref"} and spec.entity is None:
-            yield f'{where}: type = "{spec.type}" needs entity, for example entity = "clinician"'
-        if spec.type == "match" and spec.domain is None:
-            yield f'{where}: type = "match" needs domain, for example domain = "npi"'
-        if spec.tz_column is not None and spec.tz_column not in _headers_of(stream):
-            yield f"{where}: tz_column {spec.tz_column!r} should be one of the stream's columns or headers"
-        if (spec.tz or spec.tz_column) and spec.type != "instant":
-            yield f'{where}: tz and tz_column are for type = "instant"'
-        if spec.format and spec.type not in {"date", "instant"}:
-            yield f'{where}: format is for type = "date" and type = "instant"'
-
-
-def _key_faults(place: str, stream: StreamSpec, *, has_key_column: bool) -> Iterator[str]:
-    if has_key_column:
-        yield f'{place}: a stream should have either key or a column with type = "key"'
-    if len(set(stream.key)) < 2:
-        yield f'{place}: key should name at least two columns; for one, give that column type = "key"'
-    for column in stream.key:
-        if column not in stream.columns:
-            yield f"{place}: key names {column!r}; it should be {_nearest(column, list(stream.columns))}"
-    if KEY_COLUMN in stream.columns:
-        yield f"{KEY_COLUMN} in {place} is the name of the key; call the column something else"
-
-
-def _headers_of(stream: StreamSpec) -> set[str]:
-    return set(stream.columns) | {header for spec in stream.columns.values() for header in spec.headers}
-
-
-def _mapping_faults(found: MappingFile, mapping: EntitySpec) -> Iterator[str]:
-    entity = ENTITIES.get(mapping.entity)
-    if entity is None or entity.derived:
-        yield f"entity should be {_nearest(mapping.entity, [n for n, e in ENTITIES.items() if not e.derived])}"
-        return
-    stream = found.streams.get(mapping.of)
-    if stream is None:
-        yield f"of should be {_nearest(mapping.of, list(found.streams))}"
-        return
-    if mapping.unless_in is not None and mapping.unless_in not in found.streams:
-        yield f"unless_in should be {_nearest(mapping.unless_in, list(found.streams))}"
-    elif mapping.unless_in is not None and found.streams[mapping.unless_in].record_column is None:
-        yield f"unless_in names {mapping.unless_in}, whose key should hold a reference to the clinician"
-    if mapping.newest_by is not None and mapping.newest_by not in stream.columns:
-        yield f"newest_by should be {_nearest(mapping.newest_by, list(stream.columns))}"
-    if mapping.newest_by is not None and not mapping.once:
-        yield "newest_by is for once = true"
-    known = {column.name: column for column in contract_columns(entity)}
-    for name in mapping.skip_without:
-        if name not in mapping.columns:
-            yield f"skip_without names {name!r}, which should be one of its columns"
-    for column in known.values():
-        if not column.nullable and column.name not in {*mapping.columns, "source", "practice_key"}:
-            yield f"column {column.name} is missing; {mapping.entity} needs it ({column.description})"
-    for name, spec in mapping.columns.items():
-        if name not in known:
-            yield f"column {name!r} should be {_nearest(name, list(known))}"
-            continue
-        if (spec.column is not None) + bool(spec.first_of) + (spec.value is not None) != 1:
-            yield f"column {name} should have exactly one of column, first_of and value"
-        for raw in spec.names:
-            if raw not in stream.readable:
-                yield f"column {name} reads {raw!r}; it should be {_nearest(raw, list(stream.readable))}"
-        if spec.earliest and (spec.map is not None or not spec.names or not mapping.once):
-            yield f"column {name}: earliest is for a column without map, in a mapping with once = true"
-        vocabulary = known[name].vocabulary
-        if spec.map is not None and spec.map not in found.value_maps:
-            yield f"column {name} uses map {spec.map!r}; it should be {_nearest(spec.map, list(found.value_maps))}"
-        elif vocabulary is not None:
-            given = list(found.value_maps[spec.map].values()) if spec.map is not None else []
-            given += [str(v) for v in (spec.value, spec.default) if v is not None]
-            for value in sorted(set(given) - set(vocabulary)):
-                yield f"column {name} would hold {value!r}; it should be {_nearest(value, list(vocabulary))}"
-
-
-def _nearest(given: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(given, known, n=1)
-    hint = f"{close[0]!r}, or another " if close else ""
-    return f"{hint}one of {', '.join(sorted(known)) or 'none: there are none'}"

@@ -21,6 +21,8 @@ _MAKERS: Mapping[ColumnType, Callable[[ColumnSpec], c.Column]] = {
     "birth_year": lambda s: c.BirthYear(required=s.required, description=s.description),
     "area": lambda s: c.Area(required=s.required, description=s.description),
     "time": lambda s: c.LocalTime(required=s.required, description=s.description),
+    "money": lambda s: c.Decimal(required=s.required, description=s.description),
+    "hours": lambda s: c.Decimal(required=s.required, description=s.description),
 }
 
 

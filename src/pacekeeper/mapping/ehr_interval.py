@@ -117,26 +117,24 @@ def _join(connection: Connection, *, home_tz: str) -> None:
         ), whole AS (
             SELECT clinician_key, task, min(begins) AS begins, max(ends) AS ends FROM numbered
             GROUP BY clinician_key, task, place
+        ), day AS (
+            SELECT starts_at, ends_at AS midnight FROM canonical.calendar_day WHERE zone = $zone
+        ), dated AS (
+            SELECT w.*, coalesce(d.midnight > w.begins AND d.midnight < w.ends, false) AS is_over_midnight
+            FROM whole w ASOF LEFT JOIN day d ON d.starts_at <= w.begins
         )
-        SELECT w.clinician_key, w.task,
-            greatest(w.begins, coalesce(d.starts_at, w.begins)) AS begins,
-            least(w.ends, coalesce(d.ends_at, w.ends)) AS ends
-        FROM whole w LEFT JOIN canonical.calendar_day d
-            ON d.zone = $zone AND d.starts_at < w.ends AND d.ends_at > w.begins
+        SELECT clinician_key, task, begins, ends FROM dated WHERE NOT is_over_midnight
+        UNION ALL
+        SELECT w.clinician_key, w.task, greatest(w.begins, d.starts_at), least(w.ends, d.midnight)
+        FROM dated w JOIN day d ON d.starts_at < w.ends AND d.midnight > w.begins WHERE w.is_over_midnight
     """,
         {"zone": home_tz},
     )
     connection.raw.execute("""
         CREATE OR REPLACE TEMP TABLE placed AS
-        SELECT e.clinician_key, e.task, e.began, s.begins
+        SELECT e.clinician_key, e.task, e.began, CASE WHEN s.ends >= e.began THEN s.begins END AS begins
         FROM entry e ASOF LEFT JOIN stretch s
             ON s.clinician_key = e.clinician_key AND s.task = e.task AND s.begins <= e.began
-        WHERE s.begins IS NOT NULL AND s.ends >= e.began
-        UNION ALL
-        SELECT e.clinician_key, e.task, e.began, NULL
-        FROM entry e ASOF LEFT JOIN stretch s
-            ON s.clinician_key = e.clinician_key AND s.task = e.task AND s.begins <= e.began
-        WHERE s.begins IS NULL OR s.ends < e.began
     """)
 
 

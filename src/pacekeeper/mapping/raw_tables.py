@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import ibis
 
 from pacekeeper.connector import SourceContext
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import ConfigError
-from pacekeeper.expr import RawTables, Table
+from pacekeeper.expr import RawTables
 from pacekeeper.landing.versions import all_columns, schema_of
 from pacekeeper.stream import Stream
+
+if TYPE_CHECKING:
+    from pacekeeper.expr import Table
 
 
 def raw_tables(
@@ -25,8 +29,9 @@ def raw_tables(
     value_maps: Mapping[str, Mapping[str, str]],
 ) -> RawTables:
     """A source's raw tables. A stream that never landed is an empty table, a column that never landed is null."""
-    versions = {stream.name: _versions(connection, context.source, stream) for stream in streams}
-    current = {stream.name: _current(connection, context.source, stream, versions) for stream in streams}
+    by_name = {stream.name: stream for stream in streams}
+    versions = _Lazy(by_name, lambda name: _versions(connection, context.source, by_name[name]))
+    current = _Lazy(by_name, lambda name: _current(connection, context.source, by_name[name], versions))
     return RawTables(
         source=context.source,
         default_tz=context.default_tz or home_tz,
@@ -35,6 +40,31 @@ def raw_tables(
         versions=versions,
         value_maps=value_maps,
     )
+
+
+class _Lazy(Mapping[str, "Table"]):
+    """Tables by name, each looked up when it is first asked for: a mapping asks for few of a source's streams."""
+
+    def __init__(self, names: Collection[str], make: Callable[[str], Table]) -> None:
+        self._names = names
+        self._make = make
+        self._made: dict[str, Table] = {}
+
+    def __getitem__(self, name: str) -> Table:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def merged_value_maps(
@@ -70,6 +100,8 @@ def _declared(connection: Connection, schema: str, name: str, types: Mapping[str
         return connection.ibis.sql(f"SELECT {nulls} WHERE false")
     table = connection.ibis.table(name, database=schema)
     found = set(table.columns)
+    if found.issuperset(types):
+        return table.select(*types)
     absent = connection.ibis.sql(
         "SELECT " + ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in types.items())
     ).schema()

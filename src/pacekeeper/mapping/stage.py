@@ -118,15 +118,11 @@ def _stage(
     practice_key: str,
 ) -> _Staged:
     label = f"mapping {getattr(mapping.build, '__name__', number)} of {mapping.of} to {mapping.entity}"
-    result = mapping.build(raw)
-    if not isinstance(result, ibis.Table):
-        raise PluginError(
-            connector=connector, reason=f"{label} returns {type(result).__name__}", fix="return a table expression"
-        )
-    fixed = {"source": raw.source, "practice_key": practice_key}
-    conformed, fractional = _conformed(result, entity, fixed=fixed, connector=connector, label=label)
+    sql, fractional = compiled(
+        connection, entity, mapping, raw, label=label, connector=connector, practice_key=practice_key
+    )
     table = f'stage."{mapping.entity}__{raw.source}__{number}"'
-    connection.raw.execute(f"CREATE OR REPLACE TABLE {table} AS {connection.ibis.compile(conformed)}")
+    connection.raw.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}")
 
     produced = connection.count(f"SELECT count(*) FROM {table}")
     if produced != in_scope:
@@ -135,6 +131,27 @@ def _stage(
             "reason in the column out_of_scope for those it does not want"
         )
     return _Staged(table, in_scope, _reasons(connection, table, connector=connector, label=label), fractional)
+
+
+def compiled(
+    connection: Connection,
+    entity: type[Entity],
+    mapping: EntityMapping,
+    raw: RawTables,
+    *,
+    label: str,
+    connector: str,
+    practice_key: str,
+) -> tuple[str, frozenset[str]]:
+    """The mapping as SQL, and its columns that hold doubles in place of whole numbers. Nothing is run."""
+    result = mapping.build(raw)
+    if not isinstance(result, ibis.Table):
+        raise PluginError(
+            connector=connector, reason=f"{label} returns {type(result).__name__}", fix="return a table expression"
+        )
+    fixed = {"source": raw.source, "practice_key": practice_key}
+    conformed, fractional = _conformed(result, entity, fixed=fixed, connector=connector, label=label)
+    return str(connection.ibis.compile(conformed)), fractional
 
 
 def _conformed(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pacekeeper.measures.tables import CanonicalTables, no_rows, open_table
 
 if TYPE_CHECKING:
+    import ibis.expr.schema as ibis_schema_types
     from ibis.backends.duckdb import Backend
 
 SUSPECT_SCHEMA = "quarantine"
@@ -30,11 +31,15 @@ SUSPECT_DDL = ", ".join(f"{name} {kind}" for name, kind in SUSPECT_COLUMNS.items
 
 def with_suspects(con: Backend, tables: CanonicalTables) -> CanonicalTables:
     """The tables with `suspect_record`; empty in a warehouse that has never listed any."""
-    import ibis
-
     has_schema = SUSPECT_SCHEMA in con.list_databases()
     if has_schema and SUSPECT_TABLE in con.list_tables(database=SUSPECT_SCHEMA):
         return tables.with_table(SUSPECT_TABLE, open_table(con, SUSPECT_TABLE, SUSPECT_SCHEMA))
+    return tables.with_table(SUSPECT_TABLE, no_rows(suspect_schema()))
+
+
+def suspect_schema() -> ibis_schema_types.Schema:
+    """Ibis schema of the table."""
+    import ibis
+
     kinds = {"VARCHAR": "string", "TIMESTAMP WITH TIME ZONE": "timestamp('UTC', 6)"}
-    schema = ibis.schema({name: kinds[kind] for name, kind in SUSPECT_COLUMNS.items()})
-    return tables.with_table(SUSPECT_TABLE, no_rows(schema))
+    return ibis.schema({name: kinds[kind] for name, kind in SUSPECT_COLUMNS.items()})
