@@ -82,7 +82,8 @@ def build_source(
 
 def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
     try:
-        return distribution.name or _UNKNOWN, distribution.version or _UNKNOWN
+        told = distribution.metadata  # read once: `name` and `version` would each read the file
+        return told["Name"] or _UNKNOWN, told["Version"] or _UNKNOWN
     except Exception:  # noqa: BLE001  a damaged distribution is still listed; metadata raises whatever it likes
         return _UNKNOWN, _UNKNOWN
 

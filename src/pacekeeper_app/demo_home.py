@@ -117,7 +117,7 @@ def port_before(folder: Path, source: str) -> int:
         before = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["sources"][source]
         address = urlsplit(before.get("base_url") or before["url"])
         port = address.port or 0
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
     return port if address.hostname == "127.0.0.1" else 0
 

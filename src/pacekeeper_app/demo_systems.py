@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pacekeeper.testing import FhirServer, build_practice
 from pacekeeper.testing.redcap_server import RedcapServer
-from pacekeeper.testing.simulator_http import LoopbackServer
 from pacekeeper.testing.survey_corpus import SurveyCorpus, build_surveys
 from pacekeeper.testing.x12_files import BillingFiles, billing_files
 from pacekeeper_app.demo_home import ServedSurveys, port_before, write_demo_home
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pacekeeper.testing import Practice
 
 _PAGE_SIZE = 500
-_Server = TypeVar("_Server", FhirServer, LoopbackServer)
+_Server = TypeVar("_Server", FhirServer, RedcapServer)
 
 
 @dataclass(frozen=True)

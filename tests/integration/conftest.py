@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pacekeeper.home import PracticeHome
-from pacekeeper.testing import FhirServer, Practice, build_practice
-from pacekeeper_app.demo_home import write_demo_home
+from pacekeeper.testing import FhirServer, Practice
+from pacekeeper_app.demo_systems import DemoSystems, build_systems, serve_practice
 from pacekeeper_app.night import NightResult, run_night
 
 
@@ -20,6 +20,7 @@ class Night:
     """A practice, its served sources, its home, and the run that read them."""
 
     practice: Practice
+    systems: DemoSystems
     server: FhirServer
     home: PracticeHome
     result: NightResult
@@ -30,7 +31,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """The demo practice at its default size after one run. Tests must leave it as it is."""
     folder: Path = tmp_path_factory.mktemp("demo")
     os.environ.pop("PACEKEEPER_CONFIG", None)
-    practice = build_practice()
-    with FhirServer(practice.resources, page_size=500) as server:
-        home = write_demo_home(folder, practice, base_url=server.url, token=server.token or "")
-        yield Night(practice, server, home, run_night(home, as_of=practice.as_of))
+    systems = build_systems()
+    with serve_practice(systems, folder) as served:
+        result = run_night(served.home, as_of=systems.practice.as_of)
+        yield Night(systems.practice, systems, served.ehr, served.home, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import date
+from typing import Any
 
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun
 from pacekeeper.privacy import keyed_hash
@@ -54,10 +55,10 @@ def warehouse_verdicts(night: Night) -> Verdicts:
 
 def test_the_run_succeeds_and_every_source_is_read(night: Night) -> None:
     assert night.result.failures == ()
-    assert {r.source: r.state for r in night.home.ops.rows(SourceRun, run_id=night.result.run_id)} == {
-        "ehr": "ok",
-        "staff": "ok",
-    }
+    runs = night.home.ops.rows(SourceRun, run_id=night.result.run_id)
+    assert sorted((run.source, run.state) for run in runs) == [
+        (source, "ok") for source in ("billing", "ehr", "pulse", "staff", "surveys")
+    ]
 
 
 def test_every_planted_verdict_is_found(night: Night) -> None:
@@ -103,6 +104,67 @@ def test_both_ledgers_balance_and_hold_every_row(night: Night) -> None:
     assert [row for row in mapped if not row.is_balanced] == []
     appointments = next(row for row in landed if row.stream == "appointment")
     assert appointments.read == len(night.practice.resources["Appointment"])
+
+
+def ask(night: Night, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a query on the published copy."""
+    with night.home.published.connect(read_only=True) as connection:
+        rows: list[tuple[Any, ...]] = connection.raw.execute(sql).fetchall()
+    return rows
+
+
+def test_clients_of_ehr_billing_and_surveys_are_one_person_each(night: Night) -> None:
+    of_source = "SELECT DISTINCT person_key FROM canonical.client_match JOIN canonical.client c USING (client_key)"
+    billed, in_both = ask(
+        night,
+        f"SELECT count(*), count(ehr.person_key) FROM ({of_source} WHERE c.source = 'billing') billing "
+        f"LEFT JOIN ({of_source} WHERE c.source = 'ehr') ehr USING (person_key)",
+    )[0]
+    assert in_both == billed == len(night.systems.billing.key.clients)
+    answering, known = ask(
+        night,
+        "SELECT count(DISTINCT person_key), count(DISTINCT person_key) FILTER (person_key IN "
+        f"({of_source} WHERE c.source = 'ehr')) FROM canonical.client_match WHERE client_key IN "
+        "(SELECT client_key FROM canonical.client_identifier WHERE source = 'surveys')",
+    )[0]
+    assert known == len(night.systems.surveys.mrns)
+    assert answering == known + night.systems.surveys.dirt["unknown_client"] + 1  # one with an empty form only
+
+
+def test_rendering_clinicians_of_claims_are_those_of_ehr_and_hr(night: Night) -> None:
+    persons = ask(
+        night,
+        "SELECT count(DISTINCT m.person_key), count(DISTINCT m.person_key) FILTER (m.person_key IN (SELECT person_key "
+        "FROM canonical.person_match JOIN canonical.clinician c USING (clinician_key) WHERE c.source = 'ehr')) "
+        "FROM canonical.charge JOIN canonical.person_match m USING (clinician_key)",
+    )[0]
+    npis = len(night.systems.billing.key.npis)
+    assert persons == (npis, npis)
+
+
+def test_forms_filled_in_outside_the_ehr_are_series_of_its_clients(night: Night) -> None:
+    told = ask(
+        night,
+        "SELECT r.source, count(*), count(DISTINCT t.client_key) FROM marts.measure_trajectory t "
+        "JOIN canonical.measure_response r USING (response_key) WHERE t.instrument = 'phq9' GROUP BY 1 ORDER BY 1",
+    )
+    assert [source for source, _, _ in told] == ["ehr", "surveys"]
+    mixed = ask(
+        night,
+        "SELECT t.client_key FROM marts.measure_trajectory t JOIN canonical.measure_response r USING (response_key) "
+        "WHERE t.instrument = 'phq9' GROUP BY 1 HAVING count(DISTINCT r.source) > 1",
+    )
+    assert mixed == []  # nobody in this practice is asked the same in two systems
+
+
+def test_claims_payments_and_staff_sheets_are_all_there(night: Night) -> None:
+    key = night.systems.billing.key
+    assert ask(night, "SELECT count(*), sum(charge_cents) FROM canonical.claim") == [(key.claims, key.charge_cents)]
+    assert ask(night, "SELECT count(*), sum(paid_cents) FROM canonical.claim_payment") == [
+        (key.claim_payments, key.paid_cents)
+    ]
+    assert ask(night, "SELECT count(*) FROM canonical.remit WHERE NOT is_balanced") == [(0,)]
+    assert ask(night, "SELECT count(*) FROM canonical.staff_survey_response") == [(night.systems.surveys.sheets,)]
 
 
 def test_a_second_run_with_the_same_as_of_changes_nothing(night: Night) -> None:

@@ -17,34 +17,41 @@ if TYPE_CHECKING:
 STATES = ("pass", "warn", "breach", "unknown", "exempt")
 STYLE = {"pass": "green", "warn": "yellow", "breach": "bold red", "unknown": "magenta", "exempt": "cyan"}
 _SHOWN = 12
+#: Column of the landing ledger by what it is called here.
+_COUNTS = {
+    "read": "read",
+    "new": "inserted",
+    "changed": "updated",
+    "same": "unchanged",
+    "double": "duplicate",
+    "rejected": "rejected",
+    "out of scope": "out_of_scope",
+    "gone": "tombstones",
+    "suspect": "suspect",
+}
 
 
 def print_sources(console: Console, home: PracticeHome, run_id: str) -> None:
-    """Rows per source and stream of a run, and why a source failed."""
+    """Rows per source and stream of a run, streams that gave none in one line, and why a source failed."""
     from pacekeeper.ops import SourceRun, StreamRun
 
-    table = _table(
-        "Rows per source",
-        ("source", "stream"),
-        ("read", "new", "changed", "same", "double", "rejected", "out of scope", "gone"),
-    )
-    for source in home.ops.rows(SourceRun, run_id=run_id):
-        for row in home.ops.rows(StreamRun, run_id=run_id, source=source.source):
-            counts = (
-                row.read,
-                row.inserted,
-                row.updated,
-                row.unchanged,
-                row.duplicate,
-                row.rejected,
-                row.out_of_scope,
-                row.tombstones,
-            )
-            table.add_row(source.source, row.stream, *(f"{n:,}" if n else "·" for n in counts))
+    streams = home.ops.rows(StreamRun, run_id=run_id)
+    columns = [name for name in _COUNTS if name != "suspect" or any(row.suspect for row in streams)]
+    table = _table("Rows per source", ("source", "stream"), columns)
+    sources = home.ops.rows(SourceRun, run_id=run_id)
+    for source in sources:
+        empty = 0
+        for row in (row for row in streams if row.source == source.source):
+            counts = [getattr(row, _COUNTS[name]) for name in columns]
+            empty += not any(counts)
+            if any(counts):
+                table.add_row(source.source, row.stream, *(f"{n:,}" if n else "·" for n in counts))
+        if empty:
+            table.add_row(source.source, f"[dim]no rows from {empty} other stream{'s' if empty > 1 else ''}[/]")
         if source.state != "ok":
             table.add_row(source.source, "[bold red]failed[/]")
     console.print(table)
-    for source in home.ops.rows(SourceRun, run_id=run_id):
+    for source in sources:
         if source.state != "ok":
             console.print(f"[bold red]{source.source}[/]  {escape(source.message or '')}", soft_wrap=True)
 

@@ -93,6 +93,8 @@ def _told(console: Console, update: Callable[[str], None]) -> Iterator[Callable[
     words = {"read": "reading", "land": "landed", "map": "mapped", "mart": "built"}
 
     def listen(step: str, what: str, rows: int) -> None:
+        if not rows and step != "read":
+            return  # many a source fills few of the tables there are
         line = f"{words.get(step, step)} [bold]{what}[/]  {rows:,} rows"
         update(line)
         if step != "read":
