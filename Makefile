@@ -35,11 +35,13 @@ ui: .venv/runtime.stamp  ## open Dagster's page on the demo practice
 
 test: .venv/dev.stamp  ## run the tests
 	@$(BIN)/pytest -n auto --dist loadfile -m "not bench" $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile plugins/pacekeeper-openemr/tests
 
 check: .venv/dev.stamp  ## lint, types, architecture, generated pages, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@MYPYPATH=plugins/pacekeeper-openemr/src:plugins/pacekeeper-openemr/tests $(BIN)/mypy $$(find plugins/pacekeeper-openemr -name '*.py')
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pacekeeper_app.reference --check
 	@$(BIN)/pip check

@@ -7,7 +7,19 @@ import sys
 import typer
 
 from pacekeeper.errors import PacekeeperError
-from pacekeeper_app.cli import connectors, demo, doctor, identity, init, quarantine, run, status, try_source, verdicts
+from pacekeeper_app.cli import (
+    connectors,
+    demo,
+    doctor,
+    identity,
+    init,
+    new,
+    quarantine,
+    run,
+    status,
+    try_source,
+    verdicts,
+)
 from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED
 
@@ -32,6 +44,7 @@ app.command("check")(connectors.check)
 app.command("identity")(identity.identity)
 app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
+app.add_typer(new.app, name="new")
 
 
 def main() -> None:
