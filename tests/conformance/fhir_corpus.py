@@ -4,28 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-"
-LOINC = "http://loinc.org"
-V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
-ORDINAL = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
-
-
-def coded(code: str, system: str = "urn:birch:code") -> dict[str, Any]:
-    return {"coding": [{"system": system, "code": code}]}
-
-
-def reference(target: str) -> dict[str, str]:
-    return {"reference": target}
-
-
-def extension(url: str, **value: Any) -> dict[str, Any]:
-    return {"url": url, **value}
-
-
-def made(kind: str, identity: str, day: int = 1, **fields: Any) -> dict[str, Any]:
-    """A resource last updated at noon of a day in January 2026."""
-    meta = {"versionId": "1", "lastUpdated": f"2026-01-{day:02d}T12:00:00Z"}
-    return {"resourceType": kind, "id": identity, "meta": meta, **fields}
+from tests.conformance.fhir_resources import LOINC, R5, V2_0203, coded, extension, made, reference
+from tests.conformance.fhir_work_corpus import work
 
 
 def appointment(number: int, status: str, **fields: Any) -> dict[str, Any]:
@@ -187,7 +167,7 @@ def corpus() -> dict[str, list[dict[str, Any]]]:
             ),
         ],
         "Observation": _phq9(),
-        "QuestionnaireResponse": [_form("q1", "completed"), _form("q2", "in-progress")],
+        **work(),
     }
 
 
@@ -217,7 +197,3 @@ def _phq9() -> list[dict[str, Any]]:
             derivedFrom=of_form,
         ),
     ]
-
-
-def _form(identity: str, status: str) -> dict[str, Any]:
-    return made("QuestionnaireResponse", identity, status=status, subject=reference("Patient/p1"))

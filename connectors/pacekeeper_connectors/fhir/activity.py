@@ -22,7 +22,10 @@ _TASKS = {
 
 @Fhir.maps("ehr_event", of="audit_event")
 def ehr_event(raw: RawTables) -> Table:
-    """The clinician is the agent who asked; what a system or a client did is out of scope."""
+    """The clinician is the agent who asked; what a system or a client did is out of scope.
+
+    Where no value map knows the subtype, the action tells the event's type, more coarsely.
+    """
     agents = with_clinician(raw, raw.audit_agent, reference="who", role="who_role")
     agents = agents.filter(agents.is_known_clinician)
     agents = first_of(
@@ -46,7 +49,11 @@ def ehr_event(raw: RawTables) -> Table:
         at=expr.coalesce(t.period_start, t.recorded),
         ended_at=t.period_end,
         event_type=(by_subtype == "unknown").ifelse(by_action, by_subtype),
-        event_type_source_code=expr.coalesce(t.subtype, t.action, t.type),
+        event_type_source_code=expr.cases(
+            (by_subtype != "unknown", t.subtype),
+            (by_action != "unknown", t.action),
+            else_=expr.coalesce(t.subtype, t.action, t.type),
+        ),
         task_type=expr.cases(*((t[f"about_{name}"].notnull(), task) for name, task in _TASKS.items()), else_="other"),
         client_key=t.about_client,
         action_count=literal(1, "int64"),

@@ -50,22 +50,24 @@ def session(raw: RawTables) -> Table:
 
 @Fhir.maps("session_clinician", of="encounter_participant")
 def session_clinician(raw: RawTables) -> Table:
-    """Everybody who held the session, the children's clinicians included, once each; the first one is primary.
+    """Everybody who held the session, the children's clinicians included, once each.
 
-    counts_direct: supervisors and onlookers are there, but hold no client hours.
+    role: whoever is in charge is primary; a code that no value map knows is unknown, whoever has it.
+    counts_direct: supervisors and onlookers are there, but hold no client hours; whoever is in charge does.
     """
     t = _participations(raw)
-    is_primary = t.clinician_key == t.primary_clinician
-    role = is_primary.ifelse("primary", t.vendor_role)
+    is_main = t.clinician_key == t.primary_clinician
+    is_unmapped = t.type.notnull() & (t.vendor_role == "unknown")
+    role = (is_main & ~is_unmapped).ifelse("primary", t.vendor_role)
     # A second main performer shares the session: only one can be primary.
-    role = (~is_primary & (role == "primary")).ifelse("co_therapist", role)
+    role = (~is_main & (role == "primary")).ifelse("co_therapist", role)
     again = rank(t, ["session_key", "clinician_key"], _holding_first) > 0
     return t.select(
         session_key=t.session_key,
         clinician_key=t.clinician_key,
         role=role,
         role_source_code=t.type,
-        counts_direct=role.isin(["primary", "co_therapist"]),
+        counts_direct=is_main | role.isin(["primary", "co_therapist"]),
         out_of_scope=reason(
             *_session_reasons(t),
             (t.clinician_key.isnull(), "no_clinician"),

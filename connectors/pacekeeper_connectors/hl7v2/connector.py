@@ -50,11 +50,11 @@ class Hl7v2Settings(ConnectorSettings):
     @field_validator("facilities")
     @classmethod
     def _zones_exist(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        for facility, zone in value.items():
+        for number, zone in enumerate(value.values(), 1):
             try:
                 ZoneInfo(zone)
             except (KeyError, ValueError, OSError):
-                raise ValueError(f"facility {facility}: {zone!r} is no IANA time zone") from None
+                raise ValueError(f"no. {number} is no IANA time zone such as America/New_York") from None
         return value
 
 

@@ -18,6 +18,7 @@ from pacekeeper.mapping.result import MappingResult
 from pacekeeper.stream import Stream
 from pacekeeper.testing._faults import Faults
 from pacekeeper.testing.conformance.declared import Corpus, Folder, Row, Server
+from pacekeeper.testing.conformance.prepared import empty_warehouse
 from pacekeeper.testing.conformance.site import Night, Site
 from pacekeeper.testing.simulator import Endpoint, Simulator
 from pacekeeper.testing.simulator_http import DEFAULT_NOW
@@ -39,7 +40,7 @@ class Declarations:
     expected: canonical rows that must be there, or must not; some prove that a trap was seen (see Row).
     unmapped: `entity.column` -> codes of the corpus that no value map knows, on purpose.
     unfilled: `stream.column` or `entity` -> why no record of the corpus fills it.
-    inferred: `entity.column` -> why a code nobody knows may still give a value there.
+    inferred: `entity.column` -> why its value does not come from a code, or not from it alone.
     bad_settings: settings that must be refused, besides unknown and missing ones.
     default_tz: what the site says about local times without zone; null = they are rejected. as_of: of the first night.
     """
@@ -155,18 +156,9 @@ class Lab:
             default_tz=self.suite.default_tz,
             home_tz=self.suite.home_tz,
             as_of=self.suite.as_of,
-            empty_warehouse=self._empty_warehouse,
+            empty_warehouse=empty_warehouse(),
             **how,
         )
-
-    @cached_property
-    def _empty_warehouse(self) -> Path:
-        from pacekeeper.engine.duckdb import Warehouse
-
-        path = self.new_folder() / "empty.duckdb"
-        path.parent.mkdir()
-        Warehouse(path).create_schemas()
-        return path
 
     def landed(self, server: Server) -> Site:
         """A practice that has read the declared corpus, and now reads this server."""
@@ -183,13 +175,12 @@ class Lab:
 
     @cached_property
     def base(self) -> Base:
-        """The declared corpus, landed and mapped. Tests copy it, and leave it as it is."""
+        """The declared corpus, landed. Tests copy it, and leave it as it is, but for the mapping."""
         with self.serving() as server:
             site = self.fresh(server)
             night = site.land()
             assert night.is_ok, f"landing the declared corpus failed: {night.error}"
-            mapped = {result.entity: result for result in site.map()}
-            return Base(site, night, mapped, list(site.connector().streams))
+            return Base(site, night, list(site.connector().streams))
 
     @property
     def streams(self) -> list[Stream]:
@@ -215,10 +206,14 @@ class Sound:
 
 
 class Base:
-    """A practice that has read and mapped the declared corpus once."""
+    """A practice that has read the declared corpus once."""
 
-    def __init__(self, site: Site, night: Night, mapped: Mapping[str, MappingResult], streams: list[Stream]) -> None:
+    def __init__(self, site: Site, night: Night, streams: list[Stream]) -> None:
         self.site = site
         self.night = night
-        self.mapped = mapped
         self.streams = streams
+
+    @cached_property
+    def mapped(self) -> Mapping[str, MappingResult]:
+        """What its mapping came to, by entity; mapped when a test first asks."""
+        return {result.entity: result for result in self.site.map()}

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import duckdb
 import httpx
 
 from pacekeeper.connector import Connector, SourceContext
@@ -38,6 +37,7 @@ from pacekeeper.privacy import HashKey, describe
 from pacekeeper.settings import Settings, SourceSettings, load_settings
 from pacekeeper.source_options import validated_options
 from pacekeeper.stream import Page, Stream, check_streams
+from pacekeeper.testing.conformance.prepared import certificate_authorities, mappings_compiled_once
 
 SOURCE = "suite"
 #: Every practice of a suite has the same secret, so that rows can be compared.
@@ -106,6 +106,7 @@ class Site:
         self._slept: list[float] = []
         self._empty_warehouse = empty_warehouse
         self._home: PracticeHome | None = None
+        self._reader: duckdb.DuckDBPyConnection | None = None
 
     @property
     def home(self) -> PracticeHome:
@@ -183,17 +184,17 @@ class Site:
         self.home.ops.read_whole_next(SOURCE)
 
     def map(self) -> list[MappingResult]:
-        """Bring the canonical tables up to date."""
+        """Bring the canonical tables up to date, always as of the second day, so that nothing but rows can differ."""
         from pacekeeper.mapping.run import map_source
 
         settings = self.home.sources[SOURCE]
-        with self._in_this_process(), self.home.warehouse.connect() as connection:
+        with self._in_this_process(), mappings_compiled_once(), self.home.warehouse.connect() as connection:
             return map_source(
                 connection,
                 source=SOURCE,
                 connector=self.home.connector(SOURCE),
                 practice=self.home.settings.practice,
-                as_of=self.as_of,
+                as_of=self.first_night + timedelta(days=1),
                 run_id=self.run_id,
                 value_maps=settings.value_maps,
                 quarantine_limit=settings.quarantine_limit,
@@ -219,13 +220,21 @@ class Site:
         return {row.stream: row for row in self.home.ops.rows(StreamState, source=SOURCE)}
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Rows of a query on the warehouse."""
-        with self.home.warehouse.connect() as connection:
-            rows: list[dict[str, Any]] = connection.raw.execute(sql, list(parameters)).to_arrow_table().to_pylist()
+        """Rows of a query on the warehouse, over a connection that stays open until something is written."""
+        if self._reader is None:
+            self._reader = duckdb.connect(self.home.warehouse.path, read_only=True)
+            self._reader.execute("SET TimeZone = 'UTC'")
+        rows: list[dict[str, Any]] = self._reader.execute(sql, list(parameters)).to_arrow_table().to_pylist()
         return rows
+
+    def _stop_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def content(self, *schemas: str) -> dict[str, str]:
         """Content hash of every table in these schemas, lineage columns and dlt's own tables aside."""
+        self._stop_reading()
         with self.home.warehouse.connect() as connection:
             tables = connection.raw.execute(
                 "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT starts_with(table_name, '_dlt') "
@@ -252,6 +261,7 @@ class Site:
 
     @contextmanager
     def _in_this_process(self) -> Iterator[None]:
+        self._stop_reading()
         with ExitStack() as patches:
             patches.enter_context(mock.patch("pacekeeper.registry.build_source", self._build))
             patches.enter_context(mock.patch.object(night, "extract", _extract_here))
@@ -285,15 +295,9 @@ class Site:
         return SourceClient(
             config,
             source=name,
-            transport=_Counted(httpx.HTTPTransport(verify=_authorities())),
+            transport=_Counted(httpx.HTTPTransport(verify=certificate_authorities())),
             sleep=self._slept.append,
         )
-
-
-@lru_cache(maxsize=1)
-def _authorities() -> ssl.SSLContext:
-    """Reading the certificate authorities takes longer than a read on loopback."""
-    return httpx.create_ssl_context()
 
 
 class _Counted(httpx.BaseTransport):
@@ -338,8 +342,6 @@ def _extract_here(requests: Sequence[Request], *, on_progress: object = None) ->
 
 
 def _spooled(folder: Path, stream: Stream) -> Counter[tuple[str, ...]]:
-    import duckdb
-
     found: Counter[tuple[str, ...]] = Counter()
     for file in parts(folder, stream.name, "rows"):
         rows = duckdb.sql(f"SELECT row_key, content_hash FROM read_parquet('{file}')").fetchall()
