@@ -22,6 +22,7 @@ from pacekeeper.columns import (
     LocalTime,
     MatchKey,
     Ref,
+    RefSet,
 )
 from pacekeeper.connector import API_VERSION, Connector, ConnectorSettings, EntityMapping, Health, SourceContext
 from pacekeeper.errors import (
@@ -69,6 +70,7 @@ __all__ = [
     "PluginError",
     "PolicyError",
     "Ref",
+    "RefSet",
     "Rejected",
     "RetryableError",
     "SourceClient",

@@ -55,6 +55,15 @@ class Ref(Column):
 
 
 @dataclass(frozen=True)
+class RefSet(Ref):
+    """The references of a list, of the types in `by_type`, landed as one keyed hash over all of them in their order.
+
+    It tells that they changed, not which they are; a child stream tells that. The path names the list by `[*]`
+    (`participant[*].actor.reference`). Null where there is none of these types.
+    """
+
+
+@dataclass(frozen=True)
 class MatchKey(Column):
     """An identifier that sources share (npi, mrn, email ...), landed as a keyed hash over (domain, value).
 
@@ -124,6 +133,7 @@ class Area(Column):
 SQL_TYPES: Mapping[type[Column], SqlType] = {
     Key: "VARCHAR",
     Ref: "VARCHAR",
+    RefSet: "VARCHAR",
     MatchKey: "VARCHAR",
     Code: "VARCHAR",
     Instant: "TIMESTAMPTZ",

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pacekeeper.columns import Boolean, Code, Column, Date, Decimal, Instant, Integer, Key, MatchKey, Ref
+from pacekeeper.columns import Boolean, Code, Column, Date, Decimal, Instant, Integer, Key, MatchKey, Ref, RefSet
 from pacekeeper.errors import PluginError
 from pacekeeper.landing.boundary import Boundary, Part, StreamCounts
 from pacekeeper.privacy import HashKey, keyed_hash
@@ -232,6 +232,46 @@ def test_what_a_stream_does_not_keep_is_out_of_scope_by_reason() -> None:
     assert counts.out_of_scope == {"not_phq9": 1, "other_resource_type": 2}
     assert counts.rejected == {("value", "not_a_number"): 1}
     assert (counts.read, counts.kept, counts.rejected_rows) == (4, 0, 1)
+
+
+def test_what_a_stream_drops_never_lands_and_is_counted_by_reason() -> None:
+    drop = Keep(path="labels[system=act].code", values=frozenset({"PSYTHPN"}), reason="process_note")
+    scoped = stream({"value": Code()}, drop=(drop,))
+    labels = [{"system": "act", "code": "R"}, {"system": "act", "code": "PSYTHPN"}]
+    records: list[Row] = [
+        {"id": "1", "value": "a", "labels": labels},
+        {"id": "2", "value": "b"},
+        {"id": "3", "labels": []},
+    ]
+    crossing = Crossing([scoped], Page("thing", records))
+    assert crossing.counts["thing"].out_of_scope == {"process_note": 1}
+    assert sorted(row["row_key"] for row in crossing.rows("thing")) == sorted(
+        hashed("ehr", "thing", number) for number in ("2", "3")
+    )
+
+
+def test_a_set_of_references_changes_with_those_of_its_types_only() -> None:
+    watched: dict[str, Column] = {
+        "who": RefSet("clinician", path="actors[*].ref", by_type={"Practitioner": "c", "PractitionerRole": "r"})
+    }
+
+    def record(number: int, *references: str) -> Row:
+        return {"id": str(number), "actors": [{"ref": reference} for reference in references]}
+
+    records = [
+        record(1, "Patient/p", "Practitioner/a", "https://x.example/PractitionerRole/b"),
+        record(2, "Practitioner/a", "Location/l", "https://x.example/PractitionerRole/b"),
+        record(3, "Practitioner/b", "https://x.example/PractitionerRole/b"),
+        record(4, "Patient/p"),
+        {"id": "5"},
+    ]
+    rows = Crossing([stream(watched)], Page("thing", records)).rows("thing")
+    found = {row["row_key"]: row["who"] for row in rows}
+    one, two, three, four, five = (found[hashed("ehr", "thing", str(number))] for number in range(1, 6))
+    assert one == two
+    assert one != three
+    assert re.fullmatch("[0-9a-f]{32}", one)
+    assert (four, five) == (None, None)
 
 
 def family() -> list[Stream]:

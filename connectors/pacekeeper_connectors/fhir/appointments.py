@@ -6,7 +6,6 @@ from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, ifelse, null
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.lookup import first_of, in_order, reason, with_clinician
-from pacekeeper_connectors.fhir.streams import WATCHED_PARTICIPANTS
 
 #: Participation that is a record of somebody else's, not of the one who holds the appointment.
 _NOT_HOLDING = ("CON", "REF", "SPRF")
@@ -50,7 +49,7 @@ def appointment(raw: RawTables) -> Table:
 def appointment_event(raw: RawTables) -> Table:
     """One row per version that changed status, time, modality or clinician, against the version before it.
 
-    A proposal becomes an event only once it is booked. Clinicians are compared among the first participants.
+    A proposal becomes an event only once it is booked.
     """
     t = raw.versions("appointment")
     mapped = raw.value_map("appointment_status", t.status)
@@ -58,7 +57,7 @@ def appointment_event(raw: RawTables) -> Table:
         state=mapped,
         is_live=~t.is_deleted & (mapped != "not_booked"),
         modality_code=_modality_code(raw, t).fill_null(""),
-        clinicians=_clinicians(t),
+        clinicians=t.clinicians.fill_null(""),
     )
     before = expr.window(group_by=t.row_key, order_by=t.version_no)
     t = t.mutate(
@@ -136,12 +135,3 @@ def _modality_code(raw: RawTables, table: Table) -> Value:
     codes = [table.modality, table.encounter_class, table.service_type, table.appointment_type]
     told = [(raw.value_map("modality", code) != "unknown").ifelse(code, null("string")) for code in codes]
     return expr.coalesce(*told, *codes[:2])
-
-
-def _clinicians(table: Table) -> Value:
-    """The watched participants' keys in one text; participants of another kind have none."""
-    keys = [table[f"participant_{n + 1}"].fill_null("-") for n in range(WATCHED_PARTICIPANTS)]
-    text = keys[0]
-    for key in keys[1:]:
-        text = text + "/" + key
-    return text

@@ -17,14 +17,12 @@ from pacekeeper.columns import (
     LocalTime,
     MatchKey,
     Ref,
+    RefSet,
 )
 from pacekeeper_connectors.fhir.activity_streams import ACTIVITY_STREAMS
 from pacekeeper_connectors.fhir.billing_streams import BILLING_STREAMS
 from pacekeeper_connectors.fhir.declare import NPI, URI, client, clinician, elements, location, resource, role
 from pacekeeper_connectors.fhir.measure_streams import MEASURE_STREAMS
-
-#: Participants of an appointment among which a change of clinician is seen from one version to the next.
-WATCHED_PARTICIPANTS = 4
 
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-"
 
@@ -185,14 +183,12 @@ APPOINTMENT = resource(
             description="R5 Appointment.cancellationDate, sent back to R4 as an extension; R4 has no such time.",
         ),
         "episode": Ref("episode", path="supportingInformation[0].reference", by_type={"EpisodeOfCare": "episode"}),
-        **{
-            f"participant_{n + 1}": Ref(
-                "clinician",
-                path=f"participant[{n}].actor.reference",
-                by_type={"Practitioner": "clinician", "PractitionerRole": "practitioner_role"},
-            )
-            for n in range(WATCHED_PARTICIPANTS)
-        },
+        "clinicians": RefSet(
+            "clinician",
+            path="participant[*].actor.reference",
+            by_type={"Practitioner": "clinician", "PractitionerRole": "practitioner_role"},
+            description="Changes when another clinician takes part.",
+        ),
     },
 )
 

@@ -39,6 +39,8 @@ def messages(name: str, column: c.Column, text: str, *, source: str, is_fhir: bo
     match column:
         case c.Key():
             return {name: _message(of_source, sql_literal(column.entity), _bare(text))}
+        case c.RefSet():
+            return {name: _message(of_source, "'references'", text)}
         case c.Ref():
             entity = sql_literal(column.entity)
             if column.by_type is not None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from pacekeeper.errors import ConfigError
 
-_SEGMENT = re.compile(r"(?P<name>[^.\[\]]+)(?:\[(?:(?P<index>\d+)|(?P<field>[^=\]]+)=(?P<value>[^\]]*))\])?")
+_SEGMENT = re.compile(r"(?P<name>[^.\[\]]+)(?:\[(?:(?P<index>\d+|\*)|(?P<field>[^=\]]+)=(?P<value>[^\]]*))\])?")
 _TEXT = "VARCHAR"
+#: Index of `[*]`: every element of a list.
+_EVERY = -1
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,13 @@ def json_path(path: str) -> str | None:
     segments = _parse(path)
     if any(s.field is not None for s in segments):
         return None
-    return "$" + "".join(f'."{s.name}"' + (f"[{s.index}]" if s.index is not None else "") for s in segments)
+    return "$" + "".join(f'."{s.name}"' + _position(s) for s in segments)
+
+
+def _position(segment: _Segment) -> str:
+    if segment.index is None:
+        return ""
+    return "[*]" if segment.index == _EVERY else f"[{segment.index}]"
 
 
 class Shape:
@@ -69,6 +77,8 @@ class Shape:
             self._reads_document = True
             return f"json_extract_string({self._document}, '$')"
         segments = _parse(path)
+        if any(segment.index == _EVERY for segment in segments):
+            raise ConfigError(f"column path {path!r}: [*] is for RefSet columns")
         if not self._take(segments):
             self._reads_document = True
             return _json_text(segments, self._document)
@@ -76,6 +86,23 @@ class Shape:
         for segment in segments:
             expression = _step(expression, segment)
         return expression
+
+    def every_text(self, path: str) -> str:
+        """SQL for the list of texts at a path with one `[*]`."""
+        segments = _parse(path)
+        at = next((n for n, segment in enumerate(segments) if segment.index == _EVERY), None)
+        if at is None:
+            raise ConfigError(f"column path {path!r} needs a [*] that names its list")
+        if not self._take(segments):
+            self._reads_document = True
+            return f"json_extract_string({self._document}, {sql_literal(json_path(path) or '$')})"
+        elements = self._record
+        for segment in segments[:at]:
+            elements = _step(elements, segment)
+        inner = "x"
+        for segment in segments[at + 1 :]:
+            inner = _step(inner, segment)
+        return f"list_transform({elements}.{sql_name(segments[at].name)}, lambda x: {inner})"
 
     def texts(self, path: str) -> str:
         """SQL for the list of texts at a path, in which one filter may choose several elements (for `Keep`)."""
@@ -130,7 +157,8 @@ def _parse(path: str) -> list[_Segment]:
         if found is None:
             raise ConfigError(f"column path {path!r} cannot be read at position {position}; see pacekeeper.columns")
         index = found["index"]
-        segments.append(_Segment(found["name"], None if index is None else int(index), found["field"], found["value"]))
+        place = None if index is None else _EVERY if index == "*" else int(index)
+        segments.append(_Segment(found["name"], place, found["field"], found["value"]))
         position = found.end()
         if position < len(path):
             if path[position] != ".":

@@ -176,7 +176,11 @@ class StreamSql:
 
     def _reading(self) -> _Reading:
         shape = Shape(record="v", document="doc")
-        texts = {self._text(n): shape.text(p) for n, p in self._paths().items() if self._first_with(p) == n}
+        texts = {
+            self._text(name): self._read(shape, name, path)
+            for name, path in self._paths().items()
+            if self._first_with(path) == name
+        }
         scope = self._scope(shape)
         nested = {}
         if self.stream.child_of is None:
@@ -185,6 +189,15 @@ class StreamSql:
                 if found is not None:
                     nested[child.stream.name] = found
         return _Reading(shape, shape.structure, texts, scope, nested)
+
+    def _read(self, shape: Shape, name: str, path: str) -> str:
+        """SQL for a column's text; of a RefSet, the references of its types in one text."""
+        column = self.stream.columns[name]
+        if not isinstance(column, c.RefSet):
+            return shape.text(path)
+        types = "|".join(sorted(column.by_type or ()))
+        wanted = f"lambda r: regexp_matches(r, '(^|/)({types})/|^urn:')"
+        return f"array_to_string(list_filter({shape.every_text(path)}, {wanted}), chr(30))"
 
     def _found(self, child: StreamSql) -> dict[str, str]:
         """SQL for the elements of a child stream, by column: JSON texts; or STRUCTs, and the field names of each."""

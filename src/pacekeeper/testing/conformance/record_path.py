@@ -15,7 +15,7 @@ _SEGMENT = re.compile(r"(?P<name>[^.\[\]]+)(?:\[(?:(?P<index>\d+)|(?P<field>[^=\
 
 def path_of(name: str, column: Column) -> str:
     """Where a column's value stands in the record."""
-    return column.path or name
+    return (column.path or name).replace("[*]", "[0]")
 
 
 def elements(record: Record, stream: Stream, streams: Mapping[str, Stream]) -> Iterator[Record]:
