@@ -43,6 +43,9 @@ connector = "old"
 connector = "slow"
 deadline_minutes = 0.1
 
+[sources.garbage]
+connector = "garbage"
+
 [sources.locked]
 connector = "fhir"
 base_url = "{base_url}"
@@ -56,6 +59,7 @@ SAID = {
     "gone": ("PluginError", "not installed"),
     "old": ("PluginError", "built for connector API 0"),
     "slow": ("FatalError", "stopped at its deadline of 0.1 minutes"),
+    "garbage": ("PluginError", "what it yields is no Page of a declared top-level stream"),
     "locked": ("ConfigError", "401"),
 }
 pytestmark = pytest.mark.timeout(600)
@@ -99,6 +103,7 @@ def first(practice: Practice, tmp_path_factory: pytest.TempPathFactory) -> Itera
     site.install("crash", "raise RuntimeError('at import')")
     site.install("old", SOUND + "    Plugin.api_version = 0\n")
     site.install("slow", HANGING)
+    site.install("garbage", SOUND.replace('yield Page("visits", [])', "yield 42"))
     site.install("quiet")
     with FhirServer(practice.resources, page_size=500, faults=Faults(fail=frozenset({"Practitioner"}))) as server:
         home = write_small_home(folder, practice, server)

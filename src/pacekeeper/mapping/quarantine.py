@@ -87,11 +87,16 @@ def drop_raw_quarantine(connection: Connection, *, kept: Collection[str]) -> Non
 
 
 def reason_sentence(table: str, reason: str) -> str:
-    """What a reason code means: the boundary's words for raw tables, the contract's for canonical ones."""
-    if table.startswith(_RAW) and reason in REASONS:
+    """What a reason code means: the boundary's words for raw tables, the contract's for canonical ones.
+
+    A connector's own reasons are told by their names; its page says more.
+    """
+    if not table.startswith(_RAW):
+        return sentence(reason)
+    if reason in REASONS:
         text = REASONS[reason]
         return text[0].upper() + text[1:] + "."
-    return sentence(reason)
+    return f"The connector could not read it: {reason.replace('_', ' ')}. Its page in docs/connectors says more."
 
 
 def _tables(connection: Connection) -> list[str]:
