@@ -27,15 +27,19 @@ __all__ = [
     "Table",
     "Value",
     "cases",
+    "cents",
     "coalesce",
     "ifelse",
     "literal",
     "null",
+    "reason",
     "row_number",
     "union",
     "value_map",
     "window",
 ]
+
+_CENTS = 100
 
 
 def __getattr__(name: str) -> object:
@@ -51,6 +55,16 @@ def value_map(code: Value, values: Mapping[str, str], *, default: str = "unknown
     if not values:
         return literal(default)
     return code.cases(*values.items(), else_=default)
+
+
+def reason(*conditions: tuple[Value, str | Value]) -> Value:
+    """The first reason whose condition holds, for column `out_of_scope`; null where the row is wanted."""
+    return cases(*conditions, else_=null("string"))
+
+
+def cents(amount: Value) -> Value:
+    """An amount in units of its currency as whole cents."""
+    return (amount * _CENTS).round().cast("int64")
 
 
 class RawTables:

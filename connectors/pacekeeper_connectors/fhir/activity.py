@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, literal
+from pacekeeper.expr import RawTables, Table, literal, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import first_of, in_order, reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import first_of, in_order, with_clinician
 
 #: Kinds of record an event may be about, and the work that is; the first that an event names counts.
 _TASKS = {

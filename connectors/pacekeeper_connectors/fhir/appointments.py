@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, null
+from pacekeeper.expr import RawTables, Table, Value, ifelse, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import first_of, in_order, reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import first_of, in_order, with_clinician
 
 #: Participation that is a record of somebody else's, not of the one who holds the appointment.
 _NOT_HOLDING = ("CON", "REF", "SPRF")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pacekeeper.expr import RawTables, Table, literal
+from pacekeeper.expr import RawTables, Table, literal, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import clinician_of_role, first_of, in_order, reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import clinician_of_role, first_of, in_order, with_clinician
 
 
 @Fhir.maps("schedule_block", of="slot")

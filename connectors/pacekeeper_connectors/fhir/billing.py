@@ -6,14 +6,9 @@ Where a practice has 835 files, they tell why a payer paid less; these resources
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, literal, null
+from pacekeeper.expr import RawTables, Table, Value, cents, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import in_order, rank, reason, with_clinician
-
-
-def cents(amount: Value) -> Value:
-    """An amount in units of a currency, as whole cents."""
-    return (amount * 100).round().cast("int64")
+from pacekeeper_connectors.fhir.lookup import in_order, rank, with_clinician
 
 
 @Fhir.maps("coverage", of="coverage")

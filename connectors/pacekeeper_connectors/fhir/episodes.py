@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pacekeeper.expr import RawTables, Table, literal, null
+from pacekeeper.expr import RawTables, Table, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import with_clinician
 
 
 def _episodes(raw: RawTables) -> Table:

@@ -9,12 +9,6 @@ from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, null
 from pacekeeper_connectors.fhir.declare import NPI
 
-
-def reason(*cases: tuple[Value, str | Value]) -> Value:
-    """The first reason whose condition holds, for column `out_of_scope`; null where the row is wanted."""
-    return expr.cases(*cases, else_=null("string"))
-
-
 #: What a table's rows are ordered by; has to leave no ties, or results would differ from run to run.
 Order: TypeAlias = Callable[[Table], list[Value]]
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, literal, null
+from pacekeeper.expr import RawTables, Table, Value, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.instruments import INSTRUMENTS
-from pacekeeper_connectors.fhir.lookup import reason
 
 _HIGHEST_ANSWER = 3
 

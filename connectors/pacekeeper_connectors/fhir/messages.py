@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, literal, null
+from pacekeeper.expr import RawTables, Table, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import first_of, in_order, reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import first_of, in_order, with_clinician
 
 
 @Fhir.maps("message", of="communication")

@@ -7,9 +7,9 @@ shows as both counts once, as the Composition. Psychotherapy process notes have 
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, null
+from pacekeeper.expr import RawTables, Table, Value, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import first_of, reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import first_of, with_clinician
 
 
 @Fhir.maps("note", of="composition")

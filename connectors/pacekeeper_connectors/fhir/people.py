@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null
+from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import clinician_of_role, first_of, in_order, rank, reason
+from pacekeeper_connectors.fhir.lookup import clinician_of_role, first_of, in_order, rank
 
 
 @Fhir.maps("location", of="location")

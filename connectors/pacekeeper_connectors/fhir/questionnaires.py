@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from pacekeeper import expr
 from pacekeeper.connector import MappingFunction
-from pacekeeper.expr import RawTables, Table, Value, literal
+from pacekeeper.expr import RawTables, Table, Value, literal, reason
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.instruments import INSTRUMENTS, LoincInstrument
-from pacekeeper_connectors.fhir.lookup import reason
 
 _HIGHEST_ANSWER = 3
 

@@ -7,9 +7,9 @@ parent is not there, and an encounter that is part of itself, are sessions of th
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null
+from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.lookup import first_of, in_order, rank, reason, with_clinician
+from pacekeeper_connectors.fhir.lookup import first_of, in_order, rank, with_clinician
 
 #: Length in minutes of one unit, by UCUM code.
 _MINUTES = (("min", 1.0), ("h", 60.0), ("s", 1.0 / 60.0))

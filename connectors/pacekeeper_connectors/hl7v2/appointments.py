@@ -7,9 +7,9 @@ something against the message before. Messages that arrive late, in any order of
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null
+from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null, reason
 from pacekeeper_connectors.hl7v2.connector import Hl7v2
-from pacekeeper_connectors.hl7v2.fold import before, carried, in_order, not_current, reason
+from pacekeeper_connectors.hl7v2.fold import before, carried, in_order, not_current
 
 #: States that an event alone can bring; SCH-25 wins over the event only where it names one of them.
 _ENDED = ("cancelled", "no_show", "entered_in_error")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, ifelse, literal
+from pacekeeper.expr import RawTables, Table, ifelse, literal, reason
 from pacekeeper_connectors.hl7v2.connector import Hl7v2
-from pacekeeper_connectors.hl7v2.fold import in_order, not_current, reason
+from pacekeeper_connectors.hl7v2.fold import in_order, not_current
 from pacekeeper_connectors.hl7v2.sessions import known_visits
 
 _PAYMENTS = ("payment", "copayment")

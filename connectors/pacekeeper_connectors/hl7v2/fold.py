@@ -7,12 +7,7 @@ The messages about one thing are in order of MSH-7, then of the digits of the co
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import Table, Value, null
-
-
-def reason(*cases: tuple[Value, str | Value]) -> Value:
-    """The first reason whose condition holds, for column `out_of_scope`; null where the row is wanted."""
-    return expr.cases(*cases, else_=null("string"))
+from pacekeeper.expr import Table, Value
 
 
 def in_order(table: Table, of: str) -> Table:

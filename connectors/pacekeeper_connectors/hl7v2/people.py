@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, literal
+from pacekeeper.expr import RawTables, Table, literal, reason
 from pacekeeper_connectors.hl7v2.connector import Hl7v2
-from pacekeeper_connectors.hl7v2.fold import carried, in_order, not_current, reason
+from pacekeeper_connectors.hl7v2.fold import carried, in_order, not_current
 
 
 @Hl7v2.maps("client", of="message")

@@ -8,10 +8,10 @@ family (one per client; same clinician and times) are one session.
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null
+from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null, reason
 from pacekeeper_connectors.hl7v2.appointments import modality_code, series
 from pacekeeper_connectors.hl7v2.connector import Hl7v2
-from pacekeeper_connectors.hl7v2.fold import carried, in_order, not_current, reason
+from pacekeeper_connectors.hl7v2.fold import carried, in_order, not_current
 
 #: A recurring patient's visit that lasts longer than a day's work is an account, not a visit.
 _LONGEST_VISIT_S = 8 * 3600

@@ -6,9 +6,9 @@ A claim that was sent again under the same number is one claim: the latest submi
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, literal, null
+from pacekeeper.expr import RawTables, Table, cents, literal, null, reason
 from pacekeeper_connectors.x12.connector import X12
-from pacekeeper_connectors.x12.lookup import CURRENCY, cents, reason, submissions
+from pacekeeper_connectors.x12.lookup import CURRENCY, submissions
 
 _SENT_AGAIN = "sent_again_later"
 #: SV103 of a quantity in units; MJ counts minutes.

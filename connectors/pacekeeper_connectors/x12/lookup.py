@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, null
+from pacekeeper.expr import RawTables, Table, null
 
 CURRENCY = "USD"
-_CENTS = 100
-
-
-def cents(amount: Value) -> Value:
-    """Decimal dollars as integer cents."""
-    return (amount * _CENTS).round().cast("int64")
-
-
-def reason(*cases: tuple[Value, str | Value]) -> Value:
-    """The first reason whose condition holds, for column `out_of_scope`; null where the row is wanted."""
-    return expr.cases(*cases, else_=null("string"))
 
 
 def submissions(raw: RawTables) -> Table:

@@ -7,9 +7,9 @@ those of the EHR.
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, literal, null
+from pacekeeper.expr import RawTables, Table, literal, null, reason
 from pacekeeper_connectors.x12.connector import X12
-from pacekeeper_connectors.x12.lookup import client_of_claim, reason
+from pacekeeper_connectors.x12.lookup import client_of_claim
 
 
 @X12.maps("clinician_identifier", of="provider")

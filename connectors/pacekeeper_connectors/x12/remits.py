@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, literal, null
+from pacekeeper.expr import RawTables, Table, Value, cents, literal, null, reason
 from pacekeeper_connectors.x12.connector import X12
-from pacekeeper_connectors.x12.lookup import CURRENCY, cents, client_of_claim, reason
+from pacekeeper_connectors.x12.lookup import CURRENCY, client_of_claim
 
 _NOT_A_DENIAL = "none"
 
