@@ -140,7 +140,7 @@ def test_a_local_time_is_read_in_the_zone_of_the_source(text: str, expected: obj
 
 
 def test_every_column_type_is_read_or_hashed() -> None:
-    hashed = {c.Key, c.Ref, c.MatchKey}
+    hashed = {c.Key, c.Ref, c.RefSet, c.MatchKey}
     for kind in set(c.SQL_TYPES) - hashed:
         assert typed(kind(), "t", default_tz=None).value
     with pytest.raises(TypeError):
