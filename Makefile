@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make demo` and `make test` set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test check bench docs format clean
+.PHONY: help setup demo ui test test-gnuhealth check bench docs format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 DEMO := .pacekeeper/demo
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # The stamps say which lock the environment was made from; a changed lock makes it anew.
 .venv/runtime.stamp: requirements.lock pyproject.toml
@@ -35,13 +35,17 @@ ui: .venv/runtime.stamp  ## open Dagster's page on the demo practice
 
 test: .venv/dev.stamp  ## run the tests
 	@$(BIN)/pytest -n auto --dist loadfile -m "not bench" $(ARGS)
-	@$(BIN)/pytest -n auto --dist loadfile plugins/pacekeeper-openemr/tests
+	@$(BIN)/pytest -n auto --dist loadfile plugins/pacekeeper-openemr/tests plugins/pacekeeper-gnuhealth/tests
+
+test-gnuhealth: .venv/dev.stamp  ## install a real GNU Health, write to it, read it (needs PostgreSQL's server; minutes)
+	@$(BIN)/pytest -s -rs plugins/pacekeeper-gnuhealth/integration $(ARGS)
 
 check: .venv/dev.stamp  ## lint, types, architecture, generated pages, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@MYPYPATH=plugins/pacekeeper-openemr/src:plugins/pacekeeper-openemr/tests $(BIN)/mypy $$(find plugins/pacekeeper-openemr -name '*.py')
+	@MYPYPATH=plugins/pacekeeper-gnuhealth/src:plugins/pacekeeper-gnuhealth/tests:plugins/pacekeeper-gnuhealth/integration $(BIN)/mypy $$(find plugins/pacekeeper-gnuhealth -name '*.py')
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pacekeeper_app.reference --check
 	@$(BIN)/pip check

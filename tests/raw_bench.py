@@ -65,7 +65,7 @@ class RawBench:
         return self.counts
 
     def _take(self, kind: str, stream: str, part: Part, observed: datetime) -> None:
-        rows = part.to_pylist() if kind != "rejected" else []
+        rows = part.to_pylist() if kind in {"rows", "deleted"} else []
         for row in sorted(rows, key=lambda found: found.pop("_seq", 0)):
             versions = self._versions[stream].setdefault(row["row_key"], [])
             content = {name: value for name, value in row.items() if name != "last_updated"}

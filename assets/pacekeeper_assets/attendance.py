@@ -27,6 +27,7 @@ _COUNTS = (
     "clinician_cancel_n",
     "unknown_cancel_n",
     "unknown_status_n",
+    "unreviewed_n",
     "still_booked_n",
 )
 
@@ -74,6 +75,7 @@ def _counted(seats: Table, policy: Policy) -> Table:
         (seats.status == "kept", literal("kept_n")),
         (seats.status == "no_show", literal("no_show_n")),
         (seats.status == "booked", literal("still_booked_n")),
+        (seats.status == "unreviewed", literal("unreviewed_n")),
         (by_client & (notice_s <= 0), literal("no_show_n")),
         (by_client & (notice_s < window_s), literal("late_cancel_n")),
         (by_client & (notice_s >= window_s), literal("advance_cancel_n")),
@@ -99,13 +101,16 @@ def _rolled(rows: Table, policy: Policy) -> Table:
         return in_force(policy, rows.week_id, over)
 
     return rows.mutate(
-        kept_4w=rolling("kept_n"), no_show_4w=rolling("no_show_n"), unknown_status_4w=rolling("unknown_status_n")
+        kept_4w=rolling("kept_n"),
+        no_show_4w=rolling("no_show_n"),
+        unknown_status_4w=rolling("unknown_status_n"),
+        unreviewed_4w=rolling("unreviewed_n"),
     )
 
 
 def _rates(rows: Table, policy: Policy) -> Table:
     due = rows.scheduled_n - rows.advance_cancel_n - rows.clinician_cancel_n
-    undecided = (rows.unknown_cancel_n > 0) | (rows.unknown_status_n > 0)
+    undecided = (rows.unknown_cancel_n > 0) | (rows.unknown_status_n > 0) | (rows.unreviewed_n > 0)
     rows = rows.mutate(
         no_show_ratio=_ratio(rows.no_show_n, rows.kept_n + rows.no_show_n),
         combined_ratio=ifelse(undecided, ibis.null("float64"), _ratio(rows.no_show_n + rows.late_cancel_n, due)),
@@ -161,6 +166,10 @@ ATTENDANCE_WEEK = Mart(
         _count("clinician_cancel_n", "Cancelled by clinician, practice or system."),
         _count("unknown_cancel_n", "Cancelled, with the time (by a client) or the canceller not known: not guessed."),
         _count("unknown_status_n", "Seats of unknown status; in no denominator (decision 1.10)."),
+        _count(
+            "unreviewed_n",
+            "Seats that show what the source gives by default, and nobody reviewed; in no denominator (decision 5).",
+        ),
         _count("still_booked_n", "Seats still booked although the week is over; in no denominator of no_show_ratio."),
         MartColumn(
             "no_show_ratio",
@@ -179,6 +188,7 @@ ATTENDANCE_WEEK = Mart(
         _count("kept_4w", "kept_n summed over the four weeks ending with this one (policy no_show.window_weeks)."),
         _count("no_show_4w", "no_show_n summed over the same weeks."),
         _count("unknown_status_4w", "unknown_status_n summed over the same weeks; above 0 the verdict is unknown."),
+        _count("unreviewed_4w", "unreviewed_n summed over the same weeks; above 0 the verdict is unknown."),
         MartColumn(
             "no_show_ratio_4w",
             "number",

@@ -24,7 +24,7 @@ from pacekeeper_assets.productivity import HELD
 
 _DAYS_TO_LAST = 6
 _GONE = ("cancelled", "rescheduled")
-_UNCLEAR = "unknown"
+_UNCLEAR = ("unknown", "unreviewed")
 _KINDS = ("any", "alone", "unclear_any", "unclear_alone")
 # At one instant: what ended or began by then comes before the week's end looks, what begins right then after it.
 _BEFORE, _LOOK, _AFTER = 0, 1, 2
@@ -150,17 +150,17 @@ def _looks(looks: Table) -> Table:
 
 def _sessions(tables: CanonicalTables, pairs: Table) -> Table:
     """Attended sessions at the instant they start, and those of unknown status, of which nobody knows who attended."""
-    told = tables.session.filter(tables.session.status.isin([*HELD, _UNCLEAR]))
+    told = tables.session.filter(tables.session.status.isin([*HELD, *_UNCLEAR]))
     joined = told.inner_join(session_clinician_person(tables), "session_key")
     places = with_client_person(tables.session_participant, tables).select("session_key", "client_key", "attended")
     joined = joined.inner_join(places, "session_key")
-    joined = joined.filter(joined.attended | (joined.status == _UNCLEAR))
+    joined = joined.filter(joined.attended | joined.status.isin(_UNCLEAR))
     joined = joined.select(
         "client_key", "person_key", "session_type", "status", at_s=seconds(joined.started_at)
     ).semi_join(pairs, ["person_key", "client_key"])
     dated = on_local_day(joined, _zone_day(tables), at="at_s")
     day_no = _by_kind(
-        "day_no", dated.day_no, is_group=dated.session_type == "group", is_unclear=dated.status == _UNCLEAR
+        "day_no", dated.day_no, is_group=dated.session_type == "group", is_unclear=dated.status.isin(_UNCLEAR)
     )
     return _events(dated, at_s=dated.at_s, rank=_AFTER, **day_no)
 
@@ -209,7 +209,7 @@ def _ahead(tables: CanonicalTables, pairs: Table, *, begins: bool) -> Table:
         "step",
         literal(1 if begins else -1, "int64"),
         is_group=seats.group_key.notnull(),
-        is_unclear=seats.status == _UNCLEAR,
+        is_unclear=seats.status.isin(_UNCLEAR),
     )
     step = {name: value.fill_null(0) for name, value in step.items()}
     if begins:
@@ -261,8 +261,9 @@ CASELOAD_SNAPSHOT = Mart(
             "uncertain_clients",
             "count",
             "clients",
-            "Clients who are not in active_clients and would be, if a session or an appointment of unknown status was "
-            f"held or stands; above 0 the verdict of the week is unknown (decision 1.9). {_NO_CASES}",
+            "Clients who are not in active_clients and would be, if a session or an appointment of unknown or "
+            "unreviewed status was held or stands; above 0 the verdict of the week is unknown (decision 1.9). "
+            f"{_NO_CASES}",
         ),
         MartColumn(
             "new_share",

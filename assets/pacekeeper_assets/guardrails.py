@@ -14,6 +14,7 @@ from pacekeeper.measures.state import Reason, State
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import GuardrailPolicy, Policy, PolicyRevision
 from pacekeeper_assets.completeness import with_input_state
+from pacekeeper_assets.people import with_person
 
 # Thresholds and values meet after rounding: 35 h x 0.7 FTE is 24.5 h, not a hair less.
 _DIGITS = 9
@@ -42,9 +43,10 @@ def direct_hours(tables: CanonicalTables, policy: Policy) -> Table:
         denominator=ibis.null("float64"),
         scaled_by=_scale("direct_hours", weeks, policy),
         is_partial=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
+        is_defaulted=weeks.unreviewed_sessions_n > 0,
     )
     rows = with_input_state(rows, tables, "direct_hours")
-    rows = rows.mutate(unknown_reason=_first_reason(rows, no_source=rows.value.isnull(), partial=rows.is_partial))
+    rows = rows.mutate(unknown_reason=_first_reason(rows, no_source=rows.value.isnull()))
     rows = rows.mutate(
         warn_at=_scaled("direct_hours", "warn", rows, policy),
         often_at=_scaled("direct_hours", "breach", rows, policy),
@@ -94,6 +96,7 @@ def utilization(tables: CanonicalTables, policy: Policy) -> Table:
         denominator=weeks.available_h,
         scaled_by=ibis.null("float64"),
         is_partial=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
+        is_defaulted=weeks.unreviewed_sessions_n > 0,
     )
     rows = with_input_state(rows, tables, "utilization")
     is_leave_week = rows.evaluability_reason == Reason.LEAVE.value
@@ -101,7 +104,7 @@ def utilization(tables: CanonicalTables, policy: Policy) -> Table:
         rows.evaluability_reason == Reason.NO_SOURCE.value, rows.evaluability_reason.isnull() & rows.value.isnull()
     )
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=lacks_value, partial=rows.is_partial),
+        unknown_reason=_first_reason(rows, no_source=lacks_value),
         floor=_threshold("utilization", "floor", rows, policy),
         warn_at=_threshold("utilization", "warn", rows, policy),
         breach_at=_threshold("utilization", "breach", rows, policy),
@@ -150,18 +153,19 @@ def active_caseload(tables: CanonicalTables, policy: Policy) -> Table:
     """Active clients at the week's end against a ceiling (decision 1.9)."""
     weeks = tables.clinician_week.select(*_WEEKS, "fte")
     counts = tables.caseload_snapshot.select("clinician_key", "week_id", "active_clients", "uncertain_clients")
-    joined = weeks.inner_join(counts, ["clinician_key", "week_id"])
+    joined = _with_unknown_status(weeks.inner_join(counts, ["clinician_key", "week_id"]), tables)
     rows = joined.select(
         *_WEEKS,
         value=joined.active_clients.cast("float64"),
         denominator=ibis.null("float64"),
         scaled_by=_scale("active_caseload", joined, policy),
-        is_partial=joined.uncertain_clients > 0,
+        is_partial=(joined.uncertain_clients > 0) & joined.has_unknown_status,
+        is_defaulted=(joined.uncertain_clients > 0) & ~joined.has_unknown_status,
         streak=ibis.null("int64"),
     )
     rows = with_input_state(rows, tables, "active_caseload")
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=rows.value.isnull(), partial=rows.is_partial),
+        unknown_reason=_first_reason(rows, no_source=rows.value.isnull()),
         threshold_warn=_scaled("active_caseload", "warn", rows, policy),
         threshold_breach=_scaled("active_caseload", "breach", rows, policy),
     )
@@ -179,7 +183,7 @@ def no_show(tables: CanonicalTables, policy: Policy) -> Table:
     """No-shows over four weeks, sum over sum, once there are enough seats to judge by (decision 1.10)."""
     weeks = tables.clinician_week.select(*_WEEKS)
     counts = tables.attendance_week.select(
-        "clinician_key", "week_id", "kept_4w", "no_show_4w", "unknown_status_4w", "no_show_ratio_4w"
+        "clinician_key", "week_id", "kept_4w", "no_show_4w", "unknown_status_4w", "unreviewed_4w", "no_show_ratio_4w"
     )
     joined = weeks.inner_join(counts, ["clinician_key", "week_id"])
     rows = joined.select(
@@ -190,11 +194,12 @@ def no_show(tables: CanonicalTables, policy: Policy) -> Table:
         scaled_by=ibis.null("float64"),
         streak=ibis.null("int64"),
         is_partial=joined.unknown_status_4w > 0,
+        is_defaulted=joined.unreviewed_4w > 0,
     )
     rows = with_input_state(rows, tables, "no_show")
     least_n = whole(policy, rows.week_id, lambda rev: rev.guardrail("no_show").settings.whole("min_n"))
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=rows.denominator.isnull(), partial=rows.is_partial),
+        unknown_reason=_first_reason(rows, no_source=rows.denominator.isnull()),
         is_few=rows.denominator < least_n,
         threshold_warn=ibis.null("float64"),
         threshold_breach=_threshold("no_show", "breach", rows, policy),
@@ -216,11 +221,26 @@ def _with_streak(rows: Table) -> Table:
     return rows.mutate(streak=rows.extends.sum().over(in_run))
 
 
-def _first_reason(rows: Table, *, no_source: Value, partial: Value) -> Value:
+def _with_unknown_status(rows: Table, tables: CanonicalTables) -> Table:
+    """The rows with `has_unknown_status`: whether the clinician has anything of a status that nobody can tell.
+
+    Without it, what is uncertain was only not reviewed.
+    """
+    seats, held = tables.appointment, tables.person_session
+    seats = with_person(seats.filter(seats.status == "unknown"), tables).select("person_key")
+    held = held.filter(held.status == "unknown").select("person_key")
+    unclear = ibis.union(seats, held, distinct=True)
+    joined = rows.left_join(unclear, rows.clinician_key == unclear.person_key)
+    return joined.mutate(has_unknown_status=joined.person_key.notnull()).drop("person_key")
+
+
+def _first_reason(rows: Table, *, no_source: Value) -> Value:
+    """Why nothing can be said, by what most needs to be done; null where something can."""
     return ibis.cases(
         (rows.lacks_source | no_source, literal(Reason.NO_SOURCE.value)),
         (rows.is_stale, literal(Reason.STALE.value)),
-        (ibis.coalesce(partial, literal(value=False)), literal(Reason.PARTIAL.value)),
+        (ibis.coalesce(rows.is_partial, literal(value=False)), literal(Reason.PARTIAL.value)),
+        (ibis.coalesce(rows.is_defaulted, literal(value=False)), literal(Reason.DEFAULTED.value)),
         else_=ibis.null("string"),
     )
 

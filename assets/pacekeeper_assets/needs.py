@@ -90,7 +90,16 @@ MEASURE_NEEDS: Mapping[str, Needs] = MappingProxyType(
     {
         **_measures(
             "clinician_week",
-            (("direct_h", "sessions_n", "unknown_status_sessions_n", "unknown_type_sessions_n"), _of(_HELD)),
+            (
+                (
+                    "direct_h",
+                    "sessions_n",
+                    "unknown_status_sessions_n",
+                    "unreviewed_sessions_n",
+                    "unknown_type_sessions_n",
+                ),
+                _of(_HELD),
+            ),
             (("share_fallback",), _of(_HELD, Input("session", ("duration_source",)))),
             *(
                 ((column,), _of(_HELD, Input("session", (), {"modality": (modality,)})))
@@ -113,7 +122,16 @@ MEASURE_NEEDS: Mapping[str, Needs] = MappingProxyType(
         **_measures(
             "attendance_week",
             (
-                ("scheduled_n", "kept_n", "unknown_status_n", "still_booked_n", "kept_4w", "unknown_status_4w"),
+                (
+                    "scheduled_n",
+                    "kept_n",
+                    "unknown_status_n",
+                    "unreviewed_n",
+                    "still_booked_n",
+                    "kept_4w",
+                    "unknown_status_4w",
+                    "unreviewed_4w",
+                ),
                 _of(_SEAT),
             ),
             (("no_show_n", "no_show_4w"), _of((_KEPT_OR_NOT, _CANCELLED_AFTER_START))),

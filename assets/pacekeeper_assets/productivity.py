@@ -119,6 +119,7 @@ def _unknown(rows: Table) -> Table:
     flagged = rows.mutate(is_unknown_type=is_unknown_type)
     return flagged.group_by("person_key", "week_id").aggregate(
         unknown_status_sessions_n=flagged.session_key.nunique(where=flagged.status == "unknown"),
+        unreviewed_sessions_n=flagged.session_key.nunique(where=flagged.status == "unreviewed"),
         unknown_type_sessions_n=flagged.session_key.nunique(where=flagged.is_unknown_type),
     )
 
@@ -141,6 +142,7 @@ def _measured(rows: Table) -> Table:
         distinct_clients_n=counted(rows.distinct_clients_n),
         groups_n=counted(rows.groups_n),
         unknown_status_sessions_n=counted(rows.unknown_status_sessions_n),
+        unreviewed_sessions_n=counted(rows.unreviewed_sessions_n),
         unknown_type_sessions_n=counted(rows.unknown_type_sessions_n),
         share_fallback=rows.fallback_n / rows.sessions_n.nullif(0),
         template_h=ifelse(has_open, hours(rows.open_s), no_number),
@@ -286,6 +288,13 @@ CLINICIAN_WEEK = Mart(
             "count",
             "sessions",
             f"Sessions of unknown status; above 0 the week's verdicts are unknown (decision 1.11). {_NO_SESSIONS}",
+        ),
+        MartColumn(
+            "unreviewed_sessions_n",
+            "count",
+            "sessions",
+            "Sessions that are over and that nobody confirmed; above 0 the week's verdicts are unknown (decision 5). "
+            f"{_NO_SESSIONS}",
         ),
         MartColumn(
             "unknown_type_sessions_n",

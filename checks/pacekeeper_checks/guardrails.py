@@ -1,13 +1,13 @@
 """Two checks per guardrail, on the last judged week: is it breached, and could it be measured at all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
 from pacekeeper.home import PracticeHome
 from pacekeeper.measures import Reason
-from pacekeeper_assets.explanation import why_no_source
+from pacekeeper_assets.explanation import why_incomplete, why_no_source
 from pacekeeper_assets.marts import mart_key
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, asset_border
 
@@ -43,9 +43,12 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
             policy = home.policy()
             found = {guardrail: _last_week(home, guardrail) for guardrail in guardrails}
             missing = missing_sources(home, [name for name, last in found.items() if NO_SOURCE in last.unknown])
+            with home.warehouse.connect() as connection:
+                lacking = why_incomplete(connection, guardrails)
         for guardrail, last in found.items():
             yield _breach(guardrail, last, severity=policy.guardrail(guardrail).severity)
-            yield measurable(guardrail, last, missing=missing.get(guardrail))
+            told = {reason: text for (name, reason), text in lacking.items() if name == guardrail}
+            yield measurable(guardrail, last, missing=missing.get(guardrail), lacking=told)
 
     return check
 
@@ -96,8 +99,13 @@ def missing_sources(home: PracticeHome, guardrails: Sequence[str]) -> dict[str, 
     return why_no_source(practice_capability(home), guardrails)
 
 
-def measurable(guardrail: str, last: LastWeek, *, missing: str | None) -> dg.AssetCheckResult:
-    """Red where a verdict of the last judged week is unknown; missing: what a source would have to supply."""
+def measurable(
+    guardrail: str, last: LastWeek, *, missing: str | None, lacking: Mapping[str, str] | None = None
+) -> dg.AssetCheckResult:
+    """Red where a verdict of the last judged week is unknown.
+
+    missing: what a source would have to supply; lacking: by reason, what sources are known to lack.
+    """
     unknown = sum(last.unknown.values())
     total = sum(last.states.values())
     return dg.AssetCheckResult(
@@ -111,5 +119,6 @@ def measurable(guardrail: str, last: LastWeek, *, missing: str | None) -> dg.Ass
             "week": str(last.week),
             **{f"reason_{r or 'none'}": n for r, n in sorted(last.unknown.items())},
             **({} if missing is None else {"missing": missing}),
+            **{f"lacking_{r}": text for r, text in sorted((lacking or {}).items()) if r in last.unknown},
         },
     )

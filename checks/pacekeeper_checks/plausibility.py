@@ -41,7 +41,7 @@ CHECKS = (
         canonical_key("session"),
         "Every completed session with an appointment has one that was kept.",
         "SELECT count(*) FROM canonical.session s JOIN canonical.appointment a USING (appointment_key) "
-        "WHERE s.status = 'completed' AND a.status NOT IN ('kept', 'unknown')",
+        "WHERE s.status = 'completed' AND a.status NOT IN ('kept', 'unknown', 'unreviewed')",
     ),
     Plausibility(
         "clinician_employed",

@@ -34,7 +34,7 @@ from pacekeeper.errors import (
     PolicyError,
     RetryableError,
 )
-from pacekeeper.stream import JsonLines, Keep, Page, Rejected, Stream, Window
+from pacekeeper.stream import Incomplete, JsonLines, Keep, Page, Rejected, Stream, Window
 
 if TYPE_CHECKING:
     from pacekeeper.http import BearerToken, ClientCredentials, HttpConfig, SourceClient
@@ -58,6 +58,7 @@ __all__ = [
     "FatalError",
     "Health",
     "HttpConfig",
+    "Incomplete",
     "Instant",
     "Integer",
     "JsonLines",

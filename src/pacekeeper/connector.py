@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,10 +28,21 @@ API_VERSION = 1
 class ConnectorSettings(BaseModel):
     """Base of a connector's own settings: what `[sources.<name>]` holds besides `connector` and the common keys.
 
-    Secrets are `pydantic.SecretStr`; unknown keys are refused.
+    Secrets are `pydantic.SecretStr`; unknown keys are refused. A source whose settings have changed is read whole once,
+    unless only such have as `without_effect` names, or secrets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    #: Names of settings that do not decide what a read finds: sizes of pages, time limits, where a key lies.
+    without_effect: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **how: Any) -> None:
+        super().__pydantic_init_subclass__(**how)
+        strange = sorted(cls.without_effect - set(cls.model_fields))
+        if strange:
+            raise TypeError(f"{cls.__name__}.without_effect names {', '.join(strange)}, which it has no setting for")
 
 
 S = TypeVar("S", bound=ConnectorSettings)
@@ -133,6 +144,12 @@ class Connector(Generic[S]):
     def site_value_maps(self) -> Mapping[str, Mapping[str, str]]:
         """Value maps of the source, before the site's overrides."""
         return self.value_maps
+
+    def site_files(self) -> Sequence[Path]:
+        """Files of the site that decide what a read finds, such as a mapping file; one that changed is one more reason
+        to read everything once more.
+        """
+        return ()
 
     def entity_mappings(self) -> Sequence[EntityMapping]:
         """Mappings of this source; a connector whose mappings depend on its settings overrides this."""

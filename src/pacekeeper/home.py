@@ -170,6 +170,10 @@ class PracticeHome:
         self.warehouse.publish(self.read_copy)
         self.warehouse.publish(self.bi_copy, schemas=("marts",), mode=0o640)
 
+    def checkpoint_path(self, source: str) -> Path:
+        """Where an interrupted read of a source says how it is taken up."""
+        return self.data_dir / "checkpoints" / f"{source}.json"
+
     def clear_work(self) -> None:
         """Empty the spool and the working folder of what a run has left there, this one or one that was killed."""
         for folder in (self.spool_dir, self.work_dir):

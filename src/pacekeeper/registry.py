@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from pacekeeper.connector import API_VERSION, Connector, ConnectorSettings, SourceContext
 from pacekeeper.errors import ConfigError, PluginError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pacekeeper.settings import Settings, SourceSettings
 
 GROUP = "pacekeeper.connectors"
+#: Makes the connector of a source, as `build_source` does: name, its settings, all settings, clock.
+Builder: TypeAlias = "Callable[[str, SourceSettings, Settings, Callable[[], datetime]], Connector[Any]]"
 _UNKNOWN = "unknown"
 
 

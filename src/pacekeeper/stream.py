@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pacekeeper.columns import Column, Key, Ref
@@ -149,6 +149,21 @@ class Rejected:
     locator: str
 
 
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """What a read of a stream is known to lack, although it ended well (decision 5).
+
+    reason: lower_snake_case. advice: what a person should do, in words of the connector's own; never a value of a
+    record. first_day, last_day: the local days of which records are lacking; null = open on that side, both null = it
+    may be any record that changed since the last complete read.
+    """
+
+    reason: str
+    advice: str
+    first_day: date | None = None
+    last_day: date | None = None
+
+
 Rows: TypeAlias = "Sequence[Mapping[str, Any]] | pa.Table | JsonLines"
 
 
@@ -162,6 +177,14 @@ class Page:
     watermark: the server's own time for this read; becomes the next `since` when the load is committed.
     is_whole: whether the read this page is part of holds everything of its stream, so that what it lacks does not
     exist; null = it does where the window asked for everything. One page that says no outweighs the others.
+    incomplete: what this read is known to lack. Its stream is read from the same point again, until a read lacks
+    nothing; until then the verdicts that rest on it are unknown.
+    notes: what a person should know about this read, for log and ledger; never a value of a record.
+    is_past: whether the rows are past versions, in any order, of records that other pages of the same read hold as they
+    are now. They land as versions of their own before it, in the order of the stream's cursor; those that are no later
+    than the newest version that has landed are left out, and nothing of them lands in child streams.
+    checkpoint: where the source is to be taken up, should this read be interrupted from here on; empty = nowhere.
+    Handed back as `Window.resume`. It is kept on disk: no secret, and nothing about a client.
     """
 
     stream: str
@@ -170,6 +193,10 @@ class Page:
     watermark: datetime | None = None
     rejected: Sequence[Rejected] = ()
     is_whole: bool | None = None
+    incomplete: Sequence[Incomplete] = ()
+    notes: Sequence[str] = ()
+    is_past: bool = False
+    checkpoint: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +205,14 @@ class Window:
 
     since: the earliest change any stream wants; `since_of` gives one stream's own.
     until: the run's as_of; records changed later may be left out.
+    resume: the last checkpoint of a read that did not end; empty where the last one did. Nothing of that read has
+    landed.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     per_stream: Mapping[str, datetime] = field(default_factory=dict)
+    resume: Mapping[str, str] = field(default_factory=dict)
 
     def since_of(self, stream: str) -> datetime | None:
         """Earliest change this stream asks for; null = everything."""

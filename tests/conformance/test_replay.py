@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ import orjson
 import pytest
 
 from pacekeeper.http import HttpConfig, SourceClient
-from pacekeeper.testing import BearerAuth, Endpoint, LinkedPages, LinkHeaderPages, Live, Recorder, Replay, Simulator
+from pacekeeper.testing import (
+    BearerAuth,
+    Call,
+    Endpoint,
+    LinkedPages,
+    LinkHeaderPages,
+    Live,
+    Recorder,
+    Replay,
+    Reply,
+    Simulator,
+)
 
 CORPUS = {
     "visits": [
@@ -18,11 +30,25 @@ CORPUS = {
         for n in range(5)
     ]
 }
+TALKATIVE = {
+    "Content-Type": 'application/json; profile="CANARY"',
+    "Link": '</next?patient=CANARY>; title="CANARY"; rel="next"; media=CANARY, <https://CANARY.example>; rel="author"',
+    "Retry-After": "CANARY",
+    "X-Patient": "CANARY",
+}
+
+
+def _talk(call: Call, simulator: Simulator) -> Reply:
+    del call, simulator
+    return Reply(content=[], headers=TALKATIVE)
+
+
 ENDPOINTS = [
     Endpoint("/visits", "visits", envelope="data", paging=LinkedPages(size=2)),
     Endpoint("/relative", "visits", envelope="data", paging=LinkedPages(size=2, absolute=False)),
     Endpoint("/headers", "visits", paging=LinkHeaderPages(size=2)),
     Endpoint("/visits/{id}", "visits", one=True),
+    Endpoint("/talkative", handler=_talk),
 ]
 
 
@@ -47,6 +73,8 @@ def recording(tmp_path: Path) -> Path:
         linked = httpx.get(f"{recorder.url}/headers", headers={"Authorization": "Bearer CANARY-secret"})
         assert linked.links["next"]["url"].startswith(recorder.url)
         assert refused.status_code == 405
+        talkative = httpx.get(f"{recorder.url}/talkative", headers={"Authorization": "Bearer CANARY-secret"})
+        assert talkative.headers["link"] == TALKATIVE["Link"], "what is recorded changes nothing for who is served"
         assert all(call.method == "GET" for call in vendor.requests)
     return file
 
@@ -70,6 +98,18 @@ def test_a_replay_answers_what_was_recorded_and_refers_to_itself(recording: Path
         assert replay.unmatched == []
         linked = httpx.get(f"{replay.url}/headers")
         assert linked.links["next"]["url"].startswith(replay.url)
+
+
+def test_of_headers_a_recording_holds_known_forms_only(recording: Path) -> None:
+    exchanges = {
+        exchange["target"]: exchange["headers"] for exchange in orjson.loads(recording.read_text())["exchanges"]
+    }
+    (talkative,) = [found for target, found in exchanges.items() if target.endswith("/talkative")]
+    assert list(talkative) == ["link"]
+    assert re.fullmatch(r'</next\?patient=x[0-9a-f]{10}>; rel="next"', talkative["link"])
+    assert {found["content-type"] for found in exchanges.values() if found is not talkative} == {
+        "application/json; charset=utf-8"
+    }
 
 
 def test_a_call_that_was_not_recorded_is_told(recording: Path) -> None:

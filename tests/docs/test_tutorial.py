@@ -21,8 +21,6 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-pytestmark = pytest.mark.skip(reason="its time limit is missed on a busy machine; not yet mended")
-
 
 @dataclass(frozen=True)
 class Block:

@@ -18,7 +18,7 @@ import pytest
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun
 from pacekeeper.testing import FhirServer, build_practice, plant
-from tests.integration.canary_scan import find_canaries, holds_mark
+from pacekeeper.testing.canary_scan import canary_places, has_mark
 from tests.integration.plugin_site import SOUND, PluginSite
 from tests.integration.practice_run import iso, land_only, pacekeeper, said_by, write_small_home
 
@@ -110,7 +110,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             config, practice.as_of, environment={**environment, **others, "PACEKEEPER_FAULT_AT": "load.normalized"}
         )
         spooled = len(list(home.spool_dir.rglob("*.parquet")))
-        after_kill = find_canaries(folder, ignoring=ignoring, scratch=scratch)
+        after_kill = canary_places(folder, ignoring=ignoring, scratch=scratch)
 
         ran = pacekeeper("run", "--as-of", iso(practice.as_of), config=config, environment=environment)
         said = {"killed": killed.stdout + killed.stderr, "run": ran.stdout + ran.stderr}
@@ -134,7 +134,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             said |= {" ".join(command): said_by(*command, config=config) for command in commands}
         finally:
             sys.path.remove(str(site.folder))
-        after_run = find_canaries(folder, ignoring=ignoring, scratch=scratch)
+        after_run = canary_places(folder, ignoring=ignoring, scratch=scratch)
         yield Night(home, ignoring, len(planted), spooled, after_kill, after_run, ran.returncode, said)
 
 
@@ -164,7 +164,7 @@ def test_no_file_of_a_whole_night_holds_a_canary(night: Night) -> None:
 
 
 def test_nothing_that_is_said_holds_a_canary(night: Night) -> None:
-    assert [command for command, text in night.said.items() if holds_mark(text.encode())] == []
+    assert [command for command, text in night.said.items() if has_mark(text.encode())] == []
     assert len(night.said["verdicts --week all --json"].splitlines()) > 10
     assert all("Traceback" not in text for text in night.said.values())
 
@@ -202,5 +202,5 @@ def test_the_scan_finds_a_canary_put_there_by_hand(tmp_path: Path, place: str) -
         database.close()
     else:
         (folder / "CANARY77.txt").write_text("")
-    assert find_canaries(folder, ignoring=frozenset(), scratch=scratch) != []
+    assert canary_places(folder, ignoring=frozenset(), scratch=scratch) != []
     shutil.rmtree(folder)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pacekeeper.connector import ConnectorSettings
 from pacekeeper.home import PracticeHome
 from pacekeeper.landing.night import land_sources
 from pacekeeper.ops import SourceRun, StreamRun, StreamState
@@ -39,13 +40,18 @@ GROWING = """
     from pacekeeper import Code, Connector, ConnectorSettings, Instant, Key, Page, Stream
 
     class Settings(ConnectorSettings):
+        without_effect = frozenset({"page_size"})
         columns: tuple[str, ...] = ()
+        page_size: int = 10
         ward: str = "a"
         token: SecretStr = SecretStr("")
 
     class Plugin(Connector):
         name = "{name}"
         settings_type = Settings
+
+        def site_files(self):
+            return [file for file in [self.context.home / "visits.map"] if file.exists()]
 
         @property
         def streams(self):
@@ -137,6 +143,31 @@ def test_a_changed_declaration_or_setting_has_its_stream_read_whole_once(
         ).fetchall()
     assert rows.count((1, None)) == 5
     assert rows.count((2, "kept")) >= 2, "old rows have the new column in a new version"
+
+
+def test_a_changed_file_has_its_source_read_whole_once_and_a_size_of_pages_does_not(
+    site: PluginSite, tmp_path: Path
+) -> None:
+    site.install("growing", GROWING)
+    described, nights = tmp_path / "visits.map", iter(range(100))
+
+    def land(options: str = "") -> dict[str, int]:
+        night = next(nights)
+        home = practice(tmp_path, f'[sources.ehr]\nconnector = "growing"\n{options}')
+        land_sources(home, run_id=f"{night}", as_of=FIRST + timedelta(days=night))
+        return {row.stream: row.read for row in home.ops.rows(StreamRun, run_id=f"{night}")}
+
+    whole, changes = {"visits": 5, "rooms": 5}, {"visits": 2, "rooms": 1}
+    described.write_text("state = a")
+    assert [land(), land()] == [whole, changes]
+    assert land("page_size = 3\n") == changes
+    described.write_text("state = b")
+    assert [land(), land()] == [whole, changes]
+
+
+def test_settings_without_effect_are_settings() -> None:
+    with pytest.raises(TypeError, match=r"without_effect names page_sise, which it has no setting for"):
+        type("Mistaken", (ConnectorSettings,), {"without_effect": frozenset({"page_sise"})})
 
 
 def test_a_state_without_a_fingerprint_is_read_whole_and_gains_one(site: PluginSite, tmp_path: Path) -> None:

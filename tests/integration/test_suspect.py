@@ -51,19 +51,21 @@ def session_of(home: PracticeHome, key: str) -> tuple[set[str], str]:
     return {person for person, _ in rows}, str(rows[0][1])
 
 
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+@pytest.fixture(scope="module", params=["a session", "a client's part of a group session"])
+def nights(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Nights:
     folder = tmp_path_factory.mktemp("suspect")
     practice = build_practice(clinicians=3, weeks=7)
+    is_part = request.param != "a session"
     held: list[dict[str, Any]] = [
-        e for e in practice.resources["Encounter"] if "partOf" not in e and e["status"] == "finished"
+        e for e in practice.resources["Encounter"] if ("partOf" in e) is is_part and e["status"] == "finished"
     ]
     encounter = sorted(held, key=lambda e: e["period"]["start"])[len(held) // 2]
     with FhirServer(practice.resources, page_size=500) as server:
         home = write_small_home(folder, practice, server)
         night_without_dagster(home, practice.as_of, run_id="one")
         before = verdicts(home)
-        persons, week = session_of(home, keyed_hash(home.hash_key(), "ehr", "session", encounter["id"]))
+        whole = encounter["partOf"]["reference"].removeprefix("Encounter/") if is_part else encounter["id"]
+        persons, week = session_of(home, keyed_hash(home.hash_key(), "ehr", "session", whole))
         unreadable = {**encounter, "period": {**encounter["period"], "start": "yesterday, I think"}}
         server.update("Encounter", unreadable, at=practice.as_of + timedelta(hours=1))
         night_without_dagster(home, practice.as_of + timedelta(hours=2), run_id="two")

@@ -18,8 +18,8 @@ from pacekeeper.contract import ENTITIES, SETTINGS
 from pacekeeper.contract.schema import ibis_schema
 from pacekeeper.expr import RawTables, Table, coalesce, literal, null, union
 from pacekeeper.measures.completeness import COMPLETENESS_TABLE
+from pacekeeper.measures.doubt import with_doubts
 from pacekeeper.measures.needs import SUPPLIED_BY, Input
-from pacekeeper.measures.suspect import with_suspects
 from pacekeeper.measures.tables import CanonicalTables, nullable
 from pacekeeper.policy import load_policy
 from pacekeeper.stream import Stream
@@ -182,7 +182,8 @@ def read_by_mart() -> Mapping[str, set[tuple[str, str]]]:
         "ever_read": "boolean",
     }
     tables[COMPLETENESS_TABLE] = ibis.table(completeness, name=COMPLETENESS_TABLE)
-    known = with_suspects(ibis.duckdb.connect(), CanonicalTables(tables))
+    con = ibis.duckdb.connect()
+    known = with_doubts(con, CanonicalTables(tables))
     reads: dict[str, set[tuple[str, str]]] = {}
     for mart in MARTS.values():
         for step in mart.steps:

@@ -12,8 +12,8 @@ import pytest
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import ibis_schema
 from pacekeeper.measures.completeness import COMPLETENESS_TABLE
+from pacekeeper.measures.doubt import DOUBT_TABLES
 from pacekeeper.measures.mart import IBIS_TYPES
-from pacekeeper.measures.suspect import SUSPECT_TABLE, suspect_schema
 from pacekeeper.measures.tables import CanonicalTables, nullable
 from pacekeeper.policy import Policy, load_policy
 from pacekeeper_assets import MARTS
@@ -76,7 +76,8 @@ def expressions(policy: Policy) -> dict[str, ibis.Table]:
         "ever_read": "boolean",
     }
     tables = tables.with_table(COMPLETENESS_TABLE, ibis.table(completeness, name=COMPLETENESS_TABLE))
-    tables = tables.with_table(SUSPECT_TABLE, ibis.table(suspect_schema(), name=SUSPECT_TABLE))
+    for table in DOUBT_TABLES:
+        tables = tables.with_table(table.name, ibis.table(table.schema, name=table.name))
     found: dict[str, ibis.Table] = {}
     for mart in MARTS.values():
         for step in mart.steps:

@@ -130,4 +130,4 @@ def test_a_document_without_a_stamp_stays_as_it_is(document: str) -> None:
 def test_a_statement_that_says_nothing_forbids_nothing(statement: dict[str, Any]) -> None:
     capability = Capability.of(statement)
     assert capability.can_search("Patient", "_lastUpdated")
-    assert not capability.has_type_history("Patient")
+    assert not capability.has_history("Patient", "type")

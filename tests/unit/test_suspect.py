@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pytest
 from tests.marts import World
 
-from pacekeeper.measures.suspect import SUSPECT_DDL
+from pacekeeper.measures.doubt import SUSPECT_RECORD
 
 EARLY = date(2024, 1, 1)
 WEEKS = 8
@@ -31,7 +31,7 @@ def world() -> World:
 
 
 def suspect(made: World, entity: str, begins: datetime | None, ends: datetime | None, *, noted: object = None) -> None:
-    made.con.raw_sql(f"CREATE SCHEMA IF NOT EXISTS quarantine; CREATE TABLE quarantine.suspect_record ({SUSPECT_DDL})")
+    made.con.raw_sql(f"CREATE SCHEMA IF NOT EXISTS quarantine; {SUSPECT_RECORD.ddl}")
     made.con.con.execute(
         "INSERT INTO quarantine.suspect_record VALUES ('ehr', ?, 'x', 'c1', ?, ?, ?)", [entity, noted, begins, ends]
     )

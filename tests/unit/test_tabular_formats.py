@@ -19,6 +19,7 @@ from tests.raw_bench import RawBench, context
 from pacekeeper.errors import ConfigError, DataError
 from pacekeeper.stream import Window
 from pacekeeper_connectors.tabular import EXAMPLE_FILE, Tabular, TabularSettings
+from pacekeeper_connectors.tabular.period import told
 
 HEADERS = ["employee_id", "npi", "email", "start_date", "fte", "weekly_hours", "employment_type", "role", "license"]
 ROWS: Sequence[Sequence[object]] = (
@@ -206,6 +207,7 @@ def test_the_same_file_twice_is_counted_as_duplicate_and_told(folder: Path) -> N
     hr.read()
     counts = hr.counts["employee"]
     assert (counts.read, counts.kept, counts.duplicate, counts.rejected_rows) == (4, 2, 2, 0)
+    assert counts.notes == ["stream employee, file 2 of 2 holds the same as stream employee, file 1 of 2"]
     for name in ("pto.csv", "schedule_blocks.csv"):
         shutil.copy(folder / "employees_Jan.csv", folder / name)
     edit(folder, 'files = "pto*"', 'files = "employees_Jan.csv"')
@@ -269,12 +271,12 @@ def monthly(folder: Path, *months: int, gaps: str = "report", fresh: str = "") -
     return folder
 
 
-def test_a_month_without_a_file_is_a_finding_of_its_own(folder: Path) -> None:
+def test_a_month_without_a_file_is_what_its_stream_lacks(folder: Path) -> None:
     hr = bench(monthly(folder, 1, 2, 5))
     hr.read()
-    assert (hr.counts["pto"].kept, dict(hr.counts["pto"].rejected)) == (3, {("", "period_missing"): 1})
-    found = [page.rejected for page in hr.connector.read(hr.connector.streams, Window()) if page.rejected]
-    assert [[one.locator for one in rejected] for rejected in found] == [["2026-03-01 to 2026-04-30"]]
+    counts = hr.counts["pto"]
+    assert (counts.read, counts.kept, dict(counts.rejected)) == (3, 3, {}), "a month is no row"
+    assert [told(gap) for gap in counts.incomplete] == ["period_missing 2026-03-01 to 2026-04-30"]
 
 
 def test_gaps_may_refuse_the_whole_read_before_it_begins(folder: Path) -> None:
@@ -286,9 +288,9 @@ def test_gaps_may_refuse_the_whole_read_before_it_begins(folder: Path) -> None:
 def test_months_in_a_row_are_no_finding_until_the_last_is_old(folder: Path) -> None:
     connector = bench(monthly(folder, 1, 2, fresh="fresh_days = 10")).connector
     fresh, stale = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC)
-    assert not [p for p in connector.read(connector.streams, Window(until=fresh)) if p.rejected]
-    (page,) = [p for p in connector.read(connector.streams, Window(until=stale)) if p.rejected]
-    assert page.rejected[0].locator == "2026-03-01 to 2026-03-11"
+    assert not [p for p in connector.read(connector.streams, Window(until=fresh)) if p.incomplete]
+    (page,) = [p for p in connector.read(connector.streams, Window(until=stale)) if p.incomplete]
+    assert [told(gap) for gap in page.incomplete] == ["period_missing 2026-03-01 to 2026-03-11"]
 
 
 def test_of_two_files_for_one_period_the_newer_is_read(folder: Path) -> None:

@@ -12,6 +12,7 @@ from tests.raw_bench import RawBench, context, key
 from pacekeeper.errors import ConfigError
 from pacekeeper_connectors.tabular import Tabular, TabularSettings, profile_names
 from pacekeeper_connectors.tabular.mapping_file import load_mapping_file
+from pacekeeper_connectors.tabular.period import told
 from pacekeeper_connectors.tabular.profiles import profile_file
 
 ZONE = "America/New_York"
@@ -50,7 +51,7 @@ def simple(*rows: str) -> list[str]:
     return [SIMPLE, *(f"C{n},E1,9999999999,{when[n]},{row},$150.00" for n, row in enumerate(rows))]
 
 
-def test_a_show_that_nobody_reviewed_is_unknown_and_no_session(tmp_path: Path) -> None:
+def test_a_show_that_nobody_reviewed_is_unreviewed_and_so_is_its_session(tmp_path: Path) -> None:
     found = read(
         tmp_path,
         "simplepractice_appointments",
@@ -60,26 +61,29 @@ def test_a_show_that_nobody_reviewed_is_unknown_and_no_session(tmp_path: Path) -
         ),
     )
     assert [(row["status"], row["status_source_code"]) for row in by_start(found.wanted("appointment"))] == [
-        ("unknown", "show"),
+        ("unreviewed", "show"),
         ("kept", "show"),
         ("kept", "show"),
-        ("unknown", "show"),
+        ("unreviewed", "show"),
     ]
     sessions = by_start(found.wanted("session"))
-    assert [(row["started_at"].isoformat(), row["session_type"], row["is_intake"]) for row in sessions] == [
-        ("2026-02-02T15:00:00+00:00", "individual", False),
-        ("2026-02-02T16:00:00+00:00", "intake", True),
+    assert [(row["started_at"].isoformat()[:13], row["status"], row["session_type"]) for row in sessions] == [
+        ("2026-02-02T14", "unreviewed", "individual"),
+        ("2026-02-02T15", "completed", "individual"),
+        ("2026-02-02T16", "completed", "intake"),
+        ("2026-02-02T18", "unreviewed", "individual"),
     ]
-    assert found.reasons("session") == ["not_by_status", "not_by_status"]
+    assert [row["is_intake"] for row in sessions] == [False, False, True, False]
 
 
-def test_a_show_that_is_still_ahead_is_booked(tmp_path: Path) -> None:
+def test_a_show_that_is_still_ahead_is_booked_and_no_session(tmp_path: Path) -> None:
     lines = simple("Show,,,90834,")
     found = read(
         tmp_path, "simplepractice_appointments", "a_appointments.csv", [lines[0], lines[1].replace("2026", "2027")]
     )
     (row,) = found.wanted("appointment")
     assert (row["status"], row["start_at"].isoformat()) == ("booked", "2027-02-02T14:00:00+00:00")
+    assert found.wanted("session") == []
 
 
 def test_cancellations_say_who_and_an_unheard_of_status_is_unknown(tmp_path: Path) -> None:
@@ -106,7 +110,11 @@ def test_cancellations_say_who_and_an_unheard_of_status_is_unknown(tmp_path: Pat
         ("unknown", None, "Rescheduled"),
     ]
     assert "tears" not in str(found.mapped("appointment"))
-    assert found.wanted("session") == []
+    sessions = by_start(found.wanted("session"))
+    assert [(row["status"], row["status_source_code"]) for row in sessions] == [
+        ("unknown", "unlisted"),
+        ("unknown", "Rescheduled"),
+    ], "what nobody can read may have been held"
     assert found.counts["appointment"].undeclared == {"Total_Fee": 6}
 
 
@@ -149,9 +157,18 @@ def test_missed_and_cancelled_with_and_without_a_fee_mean_what_they_say(tmp_path
         ("no_show", None, "missed+no"),
         ("cancelled", "client", "cancelled+yes"),
         ("cancelled", "unknown", "cancelled+no"),
-        ("unknown", None, "scheduled+"),
+        ("unreviewed", None, "scheduled+"),
     ]
     assert {str(row["end_at"] - row["start_at"]) for row in rows} == {"0:53:00"}
+    assert [row["status"] for row in by_start(found.wanted("session"))] == ["completed", "unreviewed"]
+
+
+def test_what_is_scheduled_ahead_is_booked_and_no_session(tmp_path: Path) -> None:
+    lines = therapy("Scheduled,,90837")
+    ahead = [lines[0], lines[1].replace("2026", "2027")]
+    found = read(tmp_path, "therapynotes_appointments", "appointments.csv", ahead)
+    assert [row["status"] for row in found.wanted("appointment")] == ["booked"]
+    assert found.reasons("session") == ["not_by_status"]
 
 
 def test_a_charged_cancellation_is_never_direct_time(tmp_path: Path) -> None:
@@ -187,7 +204,8 @@ def test_an_activity_log_becomes_events_and_a_missing_fortnight_is_named(tmp_pat
         ("2026-01-20T22:01", "unknown", "unknown"),
     ]
     counts = found.counts["activity"]
-    assert (counts.read, counts.kept, dict(counts.rejected)) == (5, 4, {("", "period_missing"): 1})
+    assert (counts.read, counts.kept, dict(counts.rejected)) == (4, 4, {})
+    assert [told(gap) for gap in counts.incomplete] == ["period_missing 2026-01-03 to 2026-01-19"]
     check = found.connector.check()
     assert "period_missing 2026-01-03 to 2026-01-19" in check.message
 
@@ -195,7 +213,7 @@ def test_an_activity_log_becomes_events_and_a_missing_fortnight_is_named(tmp_pat
 def test_a_log_of_more_than_three_months_was_cut(tmp_path: Path) -> None:
     rows = [f"E1,{month:02d}/15/2025 09:00:00 AM,Viewed Note,,x" for month in range(6, 11)]
     found = read(tmp_path, "therapynotes_activity", "activity.csv", [LOG, *rows])
-    assert dict(found.counts["activity"].rejected) == {("", "period_too_long"): 1}
+    assert [told(gap) for gap in found.counts["activity"].incomplete] == ["period_too_long 2025-06-15 to 2025-10-15"]
 
 
 def test_payroll_leaves_wages_out_and_reads_clock_hours(tmp_path: Path) -> None:

@@ -16,11 +16,22 @@ class Fhir(FhirConnector[FhirSettings]):
     name = "fhir"
     streams = SERVER_STREAMS
     value_maps = VALUE_MAPS
+    authentication = (
+        "a bearer token",
+        "OAuth client credentials",
+        "SMART Backend Services with a key for RS384 or ES384",
+        "none for a folder",
+    )
     known_limits = (
-        "A search for changes does not tell what was deleted, unless the server offers _history of a type.",
-        "An export of one group or of patients tells deletions only where the server writes `deleted` files.",
-        "An export that was interrupted begins anew in the next run.",
-        "Of past versions only the time of a cancellation is read; what else changed before the first read is unknown.",
+        "What was deleted shows in a read of everything; at once only where the server writes `deleted` files into an "
+        "export, or offers _history of a type.",
+        "Past versions are read of appointments only, where the server offers _history; of single appointments at most "
+        "1000 histories in one read, and as many for times of cancellation.",
+        "Participants of past versions do not land; that the clinicians changed does.",
+        "An export that was interrupted is taken up, but all its files are read again; one whose address holds more "
+        "than a job's name is begun anew.",
+        "A location's address is not read; its time zone only from the FHIR timezone extension.",
+        "R4 only: STU3 and R5 servers are refused by `pacekeeper check`.",
     )
 
     def resource_streams(self, *, from_server: bool) -> Sequence[Stream]:

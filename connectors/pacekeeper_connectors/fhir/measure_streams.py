@@ -5,7 +5,7 @@ from __future__ import annotations
 from pacekeeper.columns import Code, Decimal, Instant, Key, Ref
 from pacekeeper.stream import Keep
 from pacekeeper_connectors.fhir.declare import LOINC, URI, client, clinician, elements, resource, session
-from pacekeeper_connectors.fhir.instruments import INSTRUMENTS
+from pacekeeper_connectors.loinc import INSTRUMENTS
 
 _OBSERVATION = {"Observation": "observation"}
 _ORDINAL = "http://hl7.org/fhir/StructureDefinition/ordinalValue"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, literal, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.instruments import INSTRUMENTS
+from pacekeeper_connectors.loinc import INSTRUMENTS
 
 _HIGHEST_ANSWER = 3
 

@@ -11,7 +11,7 @@ from pacekeeper import expr
 from pacekeeper.connector import MappingFunction
 from pacekeeper.expr import RawTables, Table, Value, literal, reason
 from pacekeeper_connectors.fhir.connector import Fhir
-from pacekeeper_connectors.fhir.instruments import INSTRUMENTS, LoincInstrument
+from pacekeeper_connectors.loinc import INSTRUMENTS, LoincInstrument
 
 _HIGHEST_ANSWER = 3
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pacekeeper_connectors.fhir.instruments import INSTRUMENTS
 from pacekeeper_connectors.fhir.record_value_maps import (
     ADJUDICATION,
     CLAIM_FREQUENCY,
@@ -24,6 +23,8 @@ from pacekeeper_connectors.fhir.record_value_maps import (
     TASK_STATUS,
     URGENCY,
 )
+from pacekeeper_connectors.loinc import INSTRUMENTS
+from pacekeeper_connectors.session_codes import MODALITY, SESSION_TYPE
 
 #: FHIR R4 AppointmentStatus. Arrived and checked-in count as kept: the client came.
 APPOINTMENT_STATUS = {
@@ -82,21 +83,7 @@ CLIENT_DOMAIN = {"MR": "mrn", "MB": "member"}
 BOOKED_VIA = {word: word for word in ("staff", "self", "recurring", "import")}
 
 #: v3 ActEncounterCode, and plain words that servers use in its place.
-MODALITY = {
-    "AMB": "in_person",
-    "VR": "video",
-    "HH": "home",
-    "FLD": "community",
-    "in_person": "in_person",
-    "in-person": "in_person",
-    "office": "in_person",
-    "video": "video",
-    "telehealth": "video",
-    "audio": "audio",
-    "phone": "audio",
-    "home": "home",
-    "community": "community",
-}
+ENCOUNTER_MODALITY = {"AMB": "in_person", "VR": "video", "HH": "home", "FLD": "community", **MODALITY}
 
 #: Classes of a hospital stay: never a session of an outpatient practice.
 ENCOUNTER_SETTING = dict.fromkeys(
@@ -109,33 +96,6 @@ SESSION_STATUS = {
     "cancelled": "voided",
     "entered-in-error": "voided",
     **dict.fromkeys(("planned", "arrived", "triaged", "in-progress", "onleave"), "not_finished"),
-}
-
-#: Our own words, and CPT code numbers. 99211 is left out: it is no prescriber's visit.
-SESSION_TYPE = {
-    **{
-        word: word
-        for word in (
-            "intake",
-            "individual",
-            "couple",
-            "family",
-            "group",
-            "crisis",
-            "testing",
-            "medication",
-            "consult",
-            "iop",
-        )
-    },
-    **dict.fromkeys(("90791", "90792"), "intake"),
-    **dict.fromkeys(("90832", "90833", "90834", "90836", "90837", "90838", "90845"), "individual"),
-    **dict.fromkeys(("90846", "90847", "90849"), "family"),
-    "90853": "group",
-    **dict.fromkeys(("90839", "90840"), "crisis"),
-    **dict.fromkeys(("96130", "96131", "96132", "96133", "96136", "96137", "96138", "96139"), "testing"),
-    **dict.fromkeys(("99202", "99203", "99204", "99205", "99212", "99213", "99214", "99215"), "medication"),
-    **dict.fromkeys(("S9480", "H0015"), "iop"),
 }
 
 #: v3 ParticipationType.
@@ -265,7 +225,7 @@ VALUE_MAPS: Mapping[str, Mapping[str, str]] = {
     "measure_answer": MEASURE_ANSWER,
     "message_category": MESSAGE_CATEGORY,
     "message_status": MESSAGE_STATUS,
-    "modality": MODALITY,
+    "modality": ENCOUNTER_MODALITY,
     "note_status": NOTE_STATUS,
     "note_type": NOTE_TYPE,
     "observation_status": OBSERVATION_STATUS,

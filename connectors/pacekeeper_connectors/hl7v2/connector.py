@@ -65,11 +65,14 @@ class Hl7v2(Connector[Hl7v2Settings]):
     settings_type = Hl7v2Settings
     streams = STREAMS
     value_maps = VALUE_MAPS
+    authentication = ("none: files of a folder",)
     known_limits = (
+        "Every read takes all files whole.",
         "No MLLP listener: an interface engine writes the files.",
         "A message cut at the end of a segment shows only where it is in a batch or an MLLP block.",
         "Sessions come from ADT visits with both times; a completed appointment alone is none.",
-        "Locations (AIL), place of service and unmerging (A37) are not read.",
+        "Locations (AIL), place of service, diagnoses and unmerging (A37) are not read.",
+        "Questionnaires are found by LOINC alone: PHQ-9, GAD-7, EPDS; of the EPDS the total only.",
     )
 
     def __init__(self, settings: Hl7v2Settings, context: SourceContext, http: object = None) -> None:

@@ -6,29 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from pacekeeper.hl7v2 import Segment, UnreadableError
 from pacekeeper_connectors.hl7v2.envelope import Envelope, Row, code
+from pacekeeper_connectors.loinc import INSTRUMENTS
 
-#: LOINC code of the total, by instrument. Both codes of the EPDS are in use for its score.
-TOTALS: Mapping[str, str] = {
-    "44261-6": "phq9",
-    "70274-6": "gad7",
-    "71354-5": "epds",
-    "99046-5": "epds",
-}
+#: Instrument by LOINC code of a total. Both codes of the EPDS are in use for its score.
+TOTALS: Mapping[str, str] = {loinc: each.code for each in INSTRUMENTS for loinc in each.scores}
 #: LOINC codes of the items, in the order of the questionnaire.
-ITEM_CODES: Mapping[str, tuple[str, ...]] = {
-    "phq9": (
-        "44250-9",
-        "44255-8",
-        "44259-0",
-        "44254-1",
-        "44251-7",
-        "44258-2",
-        "44252-5",
-        "44253-3",
-        "44260-8",
-    ),
-    "gad7": ("69725-0", "68509-9", "69733-4", "69734-2", "69735-9", "69689-8", "69736-7"),
-}
+ITEM_CODES: Mapping[str, tuple[str, ...]] = {each.code: each.items for each in INSTRUMENTS if each.items}
 _ITEMS = {loinc: (name, n) for name, codes in ITEM_CODES.items() for n, loinc in enumerate(codes, 1)}
 #: LOINC answers of the PHQ-9 and the GAD-7.
 _ANSWERS = {"LA6568-5": "0", "LA6569-3": "1", "LA6570-1": "2", "LA6571-9": "3"}

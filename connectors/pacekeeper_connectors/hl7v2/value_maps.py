@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pacekeeper_connectors.session_codes import MODALITY, SESSION_TYPE
+
 
 def _spellings(values: Mapping[str, str]) -> dict[str, str]:
     """Codes that are words, as senders write them."""
@@ -64,44 +66,6 @@ CANCELLED_BY = {
     "prov-pers": "clinician",
     **dict.fromkeys(("maint", "oth-err", "oth-oerr", "oth-swie"), "system"),
     **dict.fromkeys(("other", "oth-room", "oth-weath"), "other"),
-}
-
-MODALITY = {
-    word: value
-    for value, words in {
-        "in_person": ("in_person", "in-person", "office"),
-        "video": ("video", "telehealth"),
-        "audio": ("audio", "phone"),
-        "home": ("home",),
-        "community": ("community",),
-    }.items()
-    for word in words
-}
-
-SESSION_TYPE = {
-    **{
-        word: word
-        for word in (
-            "intake",
-            "individual",
-            "couple",
-            "family",
-            "group",
-            "crisis",
-            "testing",
-            "medication",
-            "consult",
-            "iop",
-        )
-    },
-    **dict.fromkeys(("90791", "90792"), "intake"),
-    **dict.fromkeys(("90832", "90833", "90834", "90836", "90837", "90838", "90845"), "individual"),
-    **dict.fromkeys(("90846", "90847", "90849"), "family"),
-    "90853": "group",
-    **dict.fromkeys(("90839", "90840"), "crisis"),
-    **dict.fromkeys(("96130", "96131", "96132", "96133", "96136", "96137", "96138", "96139"), "testing"),
-    **dict.fromkeys(("99202", "99203", "99204", "99205", "99212", "99213", "99214", "99215"), "medication"),
-    **dict.fromkeys(("S9480", "H0015"), "iop"),
 }
 
 #: HL7 table 0004 (PV1-2). A recurring patient's visit number may stand for months: see sessions.

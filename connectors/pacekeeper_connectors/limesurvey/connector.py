@@ -8,12 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
-from pacekeeper.connector import Connector, ConnectorSettings, EntityMapping, Health
-from pacekeeper.errors import ConfigError, DataError, PacekeeperError
+from pacekeeper.errors import ConfigError, DataError
 from pacekeeper.stream import Page, Stream, Window
 from pacekeeper_connectors.limesurvey import responses
 from pacekeeper_connectors.limesurvey.remote_control import RemoteControl
@@ -25,7 +23,7 @@ from pacekeeper_connectors.limesurvey.site import (
     named_headings,
     staff_label,
 )
-from pacekeeper_connectors.questionnaire import client_streams, sheet_mappings, sheet_value_maps, staff_streams
+from pacekeeper_connectors.questionnaire import SurveyConnector, SurveySettings
 from pacekeeper_connectors.questionnaire.sheet import client_pages, local_day, wave_page
 
 if TYPE_CHECKING:
@@ -38,40 +36,23 @@ _PARTICIPANTS = 1000
 _USED_AS_WELL = False
 
 
-class LimeSurveySettings(ConnectorSettings):
-    """One LimeSurvey server and user.
+class LimeSurveySettings(SurveySettings):
+    """One LimeSurvey server and user. url: RemoteControl's address. batch_size: response ids per call."""
 
-    url: RemoteControl's address. mapping: the site file, relative to the settings file. batch_size: response ids per
-    call. server_tz: zone of the server's own times; null = default_tz.
-    """
+    without_effect = frozenset({"batch_size"})
 
-    url: str
     user: str
     password: SecretStr
     mapping: Path = Path("limesurvey.toml")
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 2000
-    server_tz: str | None = None
-
-    @field_validator("server_tz")
-    @classmethod
-    def _known_zone(cls, given: str | None) -> str | None:
-        if given is not None:
-            try:
-                ZoneInfo(given)
-            except (KeyError, ValueError, OSError):
-                raise ValueError("should be an IANA time zone such as America/New_York") from None
-        return given
 
 
-class LimeSurvey(Connector[LimeSurveySettings]):
+class LimeSurvey(SurveyConnector[LimeSurveySettings]):
     """LimeSurvey 3 to 6 over RemoteControl 2 (JSON-RPC)."""
 
     name = "limesurvey"
+    system = "LimeSurvey"
     settings_type = LimeSurveySettings
-    conformance_skips = {  # noqa: RUF012  as declared by the base class
-        "test_undeclared_fields_do_not_land": "only the columns that the mapping file names are exported, so that no "
-        "others come",
-    }
     known_limits = (
         "RemoteControl cannot be asked for changes: every night reads every response.",
         "A staff answer sheet lands when its week is over.",
@@ -83,27 +64,9 @@ class LimeSurvey(Connector[LimeSurveySettings]):
 
         return HttpConfig(base_url=_split(settings.url)[0], timeout_seconds=120)
 
-    @property
-    def mapping_path(self) -> Path:
-        return self.context.home / self.settings.mapping
-
     @cached_property
     def site(self) -> LimeSite:
-        """Read when it is first needed. Raises ConfigError that names every fault."""
         return load_site(self.mapping_path)
-
-    @cached_property
-    def streams(self) -> Sequence[Stream]:  # type: ignore[override]  # they depend on the site file
-        site = self.site
-        client = client_streams(site.client_domain) if site.known_measures else ()
-        return (*client, *(staff_streams() if site.known_staff else ()))
-
-    def site_value_maps(self) -> Mapping[str, Mapping[str, str]]:
-        return sheet_value_maps(self.site.known_measures, self.site.known_staff)
-
-    def entity_mappings(self) -> Sequence[EntityMapping]:
-        site = self.site
-        return sheet_mappings(site.known_measures, site.known_staff, domain=site.client_domain)
 
     def read(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
         """Every survey of the site file, whole; one pass over a survey serves every stream."""
@@ -117,23 +80,16 @@ class LimeSurvey(Connector[LimeSurveySettings]):
                 else:
                     yield from self._client_pages(remote, number, spec, fields, seen)
 
-    def check(self) -> Health:
-        try:
-            with self._session() as remote:
-                listed = remote.call("list_surveys") or []
-                known = {str(row.get("sid")) for row in listed if isinstance(row, Mapping)}
-                absent = [number for number in self.site.surveys if number not in known]
-                if absent:
-                    return Health(
-                        ok=False, message=f"the user sees no survey {', '.join(absent)}: correct the mapping file"
-                    )
-                for number, spec in self.site.by_number.items():
-                    self._fields(remote, number, spec)
-        except ConfigError as error:
-            return Health(ok=False, message=str(error))
-        except PacekeeperError as error:
-            return Health(ok=False, message=f"LimeSurvey cannot be read: {error}")
-        return Health(ok=True, message=f"{len(self.site.surveys)} surveys, with every question the mapping file names")
+    def look(self) -> str:
+        with self._session() as remote:
+            listed = remote.call("list_surveys") or []
+            known = {str(row.get("sid")) for row in listed if isinstance(row, Mapping)}
+            absent = [number for number in self.site.surveys if number not in known]
+            if absent:
+                raise ConfigError(f"the user sees no survey {', '.join(absent)}: correct the mapping file")
+            for number, spec in self.site.by_number.items():
+                self._fields(remote, number, spec)
+        return f"{len(self.site.surveys)} surveys, with every question the mapping file names"
 
     @contextmanager
     def _session(self) -> Iterator[RemoteControl]:

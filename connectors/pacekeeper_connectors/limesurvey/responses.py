@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from pacekeeper.stream import Rejected
-from pacekeeper_connectors.limesurvey.site import LimeMeasure, LimeSurveySpec, items_of, label_of, staff_label
-from pacekeeper_connectors.questionnaire import ClientSheet, RespondentSpec, StaffSheet, StaffSpec
+from pacekeeper_connectors.limesurvey.site import LimeMeasure, LimeSurveySpec, label_of, staff_label
+from pacekeeper_connectors.questionnaire import ClientSheet, RespondentSpec, StaffSheet, StaffSpec, sheet
+from pacekeeper_connectors.questionnaire.sheet import Record as Response
 from pacekeeper_connectors.questionnaire.sheet import day_of, wave_on, with_zone
 
-Response = Mapping[str, Any]  # what a survey asks is open by design
 #: Columns of a response that are LimeSurvey's own. `submitdate` is empty until the response is handed in.
 ID, SUBMITTED, TOKEN = "id", "submitdate", "token"
 #: What an anonymised survey without time stamps has for every response.
@@ -20,17 +20,7 @@ _NO_TIME = "1980-01-01"
 
 def usable(rows: Sequence[Any], *, survey: int) -> tuple[list[Response], list[Rejected]]:
     """Rows that are responses, and those that are not."""
-    kept: list[Response] = []
-    rejected: list[Rejected] = []
-    for number, row in enumerate(rows, 1):
-        where = f"survey {survey}, row {number}"
-        if not isinstance(row, Mapping):
-            rejected.append(Rejected("not_an_object", where))
-        elif not _text(row, ID):
-            rejected.append(Rejected("response_without_id", where))
-        else:
-            kept.append(row)
-    return kept, rejected
+    return sheet.usable(rows, lambda row: _text(row, ID), kind="response", place=f"survey {survey}")
 
 
 def client_sheets(
@@ -41,7 +31,7 @@ def client_sheets(
         stamp = submitted(row)
         client = _client(row, spec, clients)
         for name, measure in spec.measures.items():
-            items = items_of(name, measure)
+            items = measure.item_fields(name)
             answers = {n: code for n, item in enumerate(items, 1) if (code := _text(row, item))}
             completed = None if stamp is None else with_zone(stamp, zone)
             given = None if measure.date is None else _text(row, measure.date) or None

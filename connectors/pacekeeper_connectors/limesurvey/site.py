@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from pacekeeper.contract.instruments import instruments
+from pacekeeper.contract.instruments import Instrument
 from pacekeeper.errors import ConfigError
-from pacekeeper_connectors.questionnaire import (
-    Measure,
-    MeasureSpec,
-    RespondentSpec,
-    Section,
-    Staff,
-    StaffSpec,
-    load_site_file,
-    nearest,
+from pacekeeper_connectors.questionnaire import Measure, MeasureSpec, Staff, StaffSpec
+from pacekeeper_connectors.questionnaire.spec import (
+    ClientDomain,
+    FieldInShort,
+    measure_faults,
+    measure_of,
+    named_fields,
+    wave_faults,
 )
-from pacekeeper_connectors.questionnaire.spec import ClientDomain, measure_faults, measure_of, wave_faults
+from pacekeeper_connectors.site_file import Section, load_site_file, nearest
 
 PAGE = "docs/connectors/limesurvey.md"
 
@@ -40,19 +40,16 @@ class LimeMeasure(MeasureSpec):
 
     question: str | None = None
 
+    def default_field(self, facts: Instrument, number: int) -> str:
+        return f"{self.question or facts.code.upper()}[SQ{number:03d}]"
+
 
 class LimeSurveySpec(Section):
     """One survey: client measures, or one staff survey."""
 
-    client: LimeClient | None = None
+    client: Annotated[LimeClient | None, FieldInShort] = None
     measures: dict[str, LimeMeasure] = Field(default_factory=dict)
     staff_survey: StaffSpec | None = None
-
-    @field_validator("client", mode="before")
-    @classmethod
-    def _short_form(cls, given: object) -> object:
-        """`client = "MRN"` is short for `client = { field = "MRN" }`."""
-        return {"field": given} if isinstance(given, str) else given
 
 
 class LimeSite(Section):
@@ -68,7 +65,7 @@ class LimeSite(Section):
     @cached_property
     def known_measures(self) -> tuple[Measure, ...]:
         return tuple(
-            measure_of(label_of(number, name), name, spec, items_of(name, spec))
+            measure_of(label_of(number, name), name, spec)
             for number, survey in self.by_number.items()
             for name, spec in survey.measures.items()
         )
@@ -88,24 +85,9 @@ def staff_label(survey: int) -> str:
     return f"s{survey}_staff"
 
 
-def items_of(name: str, spec: LimeMeasure) -> tuple[str, ...]:
-    """Headings of the items: those named, else `PHQ9[SQ001]` ... of the question."""
-    if spec.items is not None:
-        return spec.items
-    facts = instruments().get(spec.instrument or name)
-    if facts is None:
-        return ()
-    question = spec.question or facts.code.upper()
-    return tuple(f"{question}[SQ{number:03d}]" for number in range(1, facts.items + 1))
-
-
 def load_site(path: Path) -> LimeSite:
     """The site file; ConfigError that names every fault it has by itself."""
-    site = load_site_file(path, LimeSite, page=PAGE)
-    faults = list(_faults(site))
-    if faults:
-        raise ConfigError(f"mapping file {path}: " + "; ".join(faults))
-    return site
+    return load_site_file(path, LimeSite, page=PAGE, faults=_faults)
 
 
 def check_headings(path: Path, number: int, spec: LimeSurveySpec, headings: Mapping[str, str]) -> None:
@@ -121,19 +103,8 @@ def check_headings(path: Path, number: int, spec: LimeSurveySpec, headings: Mapp
 
 def named_headings(spec: LimeSurveySpec) -> Iterator[tuple[str, str, str]]:
     """Table, key and heading of every question the file names."""
-    if spec.client is not None and spec.client.field is not None:
-        yield "client", "field", spec.client.field
-    for name, measure in spec.measures.items():
-        place = f"measures.{name}"
-        yield from ((place, "items", item) for item in items_of(name, measure))
-        yield from ((place, key, given) for key in ("total", "date") if (given := getattr(measure, key)) is not None)
-        if isinstance(measure.respondent, RespondentSpec):
-            yield f"{place}.respondent", "field", measure.respondent.field
-    staff = spec.staff_survey
-    if staff is not None:
-        yield from (("staff_survey", "items", item) for item in staff.items)
-        given = {"team": staff.team, "wave": staff.wave, "date": staff.date}
-        yield from (("staff_survey", key, name) for key, name in given.items() if name is not None)
+    client = None if spec.client is None else spec.client.field
+    return named_fields(spec.measures, spec.staff_survey, client=client)
 
 
 def _faults(site: LimeSite) -> Iterator[str]:
@@ -150,9 +121,7 @@ def _faults(site: LimeSite) -> Iterator[str]:
             yield f"{place}: there is neither measures nor staff_survey: add one"
         yield from (f"{place}: {fault}" for fault in _client_faults(spec))
         for name, measure in spec.measures.items():
-            if not name.replace("_", "").isalnum() or not name.isascii() or len(name) > 60:
-                yield f"[surveys.{number}.measures.{name}]: its name should be letters, digits and _"
-            for fault in measure_faults(name, measure, items_of(name, measure)):
+            for fault in measure_faults(name, measure):
                 yield f"[surveys.{number}.measures.{name}]: {fault}"
         if spec.staff_survey is not None:
             by_day = spec.staff_survey.wave is None

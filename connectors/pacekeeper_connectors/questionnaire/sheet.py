@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from pacekeeper_connectors.questionnaire.spec import WaveSpec
 
 #: Between the parts of a key; no identifier of a survey system holds it.
 _SEPARATOR = "\x1f"
+Record = Mapping[str, Any]  # what a survey system exports is open by design
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,23 @@ class StaffSheet:
             "state": "filled" if self.answers and self.is_submitted and is_over else "waiting",
             "answers": [{"item": item, "answer": code} for item, code in self.answers.items()],
         }
+
+
+def usable(
+    rows: Sequence[Any], identity: Callable[[Record], str], *, kind: str, place: str
+) -> tuple[list[Record], list[Rejected]]:
+    """Rows that are records with an identity, and those that are not. kind, place: name them in the reasons."""
+    kept: list[Record] = []
+    rejected: list[Rejected] = []
+    for number, row in enumerate(rows, 1):
+        where = f"{place}, row {number}"
+        if not isinstance(row, Mapping):
+            rejected.append(Rejected("not_an_object", where))
+        elif not identity(row):
+            rejected.append(Rejected(f"{kind}_without_id", where))
+        else:
+            kept.append(row)
+    return kept, rejected
 
 
 def client_pages(

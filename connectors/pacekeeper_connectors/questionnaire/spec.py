@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pacekeeper.contract.instruments import Instrument, instruments
+from pacekeeper_connectors.site_file import Section
 
 InstrumentName = Literal["epds", "gad7", "phq9"]
 RespondentName = Literal["self", "caregiver", "clinician", "unknown"]
 ClientDomain = Literal["mrn", "member", "email", "other"]
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_LONGEST_NAME = 60
 
 
-class Section(BaseModel):
-    """A table of a site file: unknown keys are refused."""
+def _in_full(given: object) -> object:
+    return {"field": given} if isinstance(given, str) else given
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+#: `client = "mrn"` is short for `client = { field = "mrn" }`.
+FieldInShort = BeforeValidator(_in_full)
 
 
 class ClientSpec(Section):
@@ -36,7 +40,7 @@ class RespondentSpec(Section):
     """Who answered: a field, and the canonical value by its answer code."""
 
     field: str
-    values: dict[str, RespondentName] = {}
+    values: dict[str, RespondentName] = Field(default_factory=dict)
 
 
 class MeasureSpec(Section):
@@ -55,6 +59,17 @@ class MeasureSpec(Section):
     total: str | None = None
     date: str | None = None
     respondent: RespondentName | RespondentSpec = "unknown"
+
+    def default_field(self, facts: Instrument, number: int) -> str:
+        """The connector's own name of the field of an item; numbers start at 1."""
+        raise NotImplementedError(f"{type(self).__name__} names no fields")
+
+    def item_fields(self, name: str) -> tuple[str, ...]:
+        """Fields of the items: those named, else the connector's own. name: of the measure."""
+        if self.items is not None:
+            return self.items
+        facts = instruments().get(self.instrument or name)
+        return () if facts is None else tuple(self.default_field(facts, n) for n in range(1, facts.items + 1))
 
 
 class WaveSpec(Section):
@@ -134,26 +149,46 @@ class Staff:
     answers: Mapping[str, float] | None = None
 
 
-def measure_of(label: str, name: str, spec: MeasureSpec, items: tuple[str, ...]) -> Measure:
-    """The measure of a spec that has no faults. items: the fields, defaults filled in."""
+def measure_of(label: str, name: str, spec: MeasureSpec) -> Measure:
+    """The measure of a spec that has no faults."""
     respondents = spec.respondent.values if isinstance(spec.respondent, RespondentSpec) else {}
     return Measure(
         label=label,
         instrument=spec.instrument or name,
-        items=items,
+        items=spec.item_fields(name),
         answers=spec.answers,
         reversed_items=frozenset(spec.reversed_items or ()),
         respondents=dict(respondents),
     )
 
 
-def measure_faults(name: str, spec: MeasureSpec, items: tuple[str, ...]) -> list[str]:
+def named_fields(
+    measures: Mapping[str, MeasureSpec], staff: StaffSpec | None, *, client: str | None
+) -> Iterator[tuple[str, str, str]]:
+    """Table, key and name of every field the file names. client: the field with the client's identifier."""
+    if client is not None:
+        yield "client", "field", client
+    for name, spec in measures.items():
+        place = f"measures.{name}"
+        yield from ((place, "items", item) for item in spec.item_fields(name))
+        yield from ((place, key, given) for key in ("total", "date") if (given := getattr(spec, key)) is not None)
+        if isinstance(spec.respondent, RespondentSpec):
+            yield f"{place}.respondent", "field", spec.respondent.field
+    if staff is not None:
+        yield from (("staff_survey", "items", item) for item in staff.items)
+        named = {"team": staff.team, "wave": staff.wave, "date": staff.date}
+        yield from (("staff_survey", key, field) for key, field in named.items() if field is not None)
+
+
+def measure_faults(name: str, spec: MeasureSpec) -> list[str]:
     """What is wrong with a measure beyond its types, in words."""
-    instrument = spec.instrument or name
+    found = []
+    if not name.replace("_", "").isalnum() or not name.isascii() or len(name) > _LONGEST_NAME:
+        found.append(f"its name should be letters, digits and _, at most {_LONGEST_NAME} characters")
+    instrument, items = spec.instrument or name, spec.item_fields(name)
     facts = instruments().get(instrument)
     if facts is None:
-        return [f"instrument is missing, and {name!r} is none of {', '.join(instruments())}"]
-    found = []
+        return [*found, f"instrument is missing, and {name!r} is none of {', '.join(instruments())}"]
     if items and len(items) != facts.items:
         found.append(f"items should name {facts.items} fields, those of the {facts.title} in their order: {len(items)}")
     if len(set(items)) != len(items):

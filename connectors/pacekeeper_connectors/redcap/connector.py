@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
-from pacekeeper.connector import Connector, ConnectorSettings, EntityMapping, Health
-from pacekeeper.errors import ConfigError, PacekeeperError
+from pacekeeper.errors import ConfigError
 from pacekeeper.stream import Page, Rejected, Stream, Window
-from pacekeeper_connectors.questionnaire import client_streams, sheet_mappings, sheet_value_maps, staff_streams
+from pacekeeper_connectors.questionnaire import SurveyConnector, SurveySettings
 from pacekeeper_connectors.questionnaire.sheet import client_pages, local_day, wave_page
 from pacekeeper_connectors.redcap.api import RedcapApi
 from pacekeeper_connectors.redcap.rows import Row, RowReader
@@ -33,42 +31,27 @@ if TYPE_CHECKING:
     from pacekeeper.http import HttpConfig
 
 
-class RedcapSettings(ConnectorSettings):
+class RedcapSettings(SurveySettings):
     """One project of a REDCap server.
 
-    url: the API's address. token: of a user who may export the project. mapping: the site file, relative to the
-    settings file. batch_size: records per call. incremental: after the first night only records that the server's log
-    knows as changed; deletions then show at a `--reread` only. server_tz: zone of the server's own time stamps; null =
-    default_tz.
+    token: of a user who may export the project. batch_size: records per call. incremental: after the first night only
+    records that the server's log knows as changed; deletions then show at a `--reread` only.
     """
 
-    url: str
+    without_effect = frozenset({"batch_size"})
+
     token: SecretStr
     mapping: Path = Path("redcap.toml")
     batch_size: Annotated[int, Field(ge=1, le=5000)] = 200
     incremental: bool = False
-    server_tz: str | None = None
-
-    @field_validator("server_tz")
-    @classmethod
-    def _known_zone(cls, given: str | None) -> str | None:
-        if given is not None:
-            try:
-                ZoneInfo(given)
-            except (KeyError, ValueError, OSError):
-                raise ValueError("should be an IANA time zone such as America/New_York") from None
-        return given
 
 
-class Redcap(Connector[RedcapSettings]):
+class Redcap(SurveyConnector[RedcapSettings]):
     """REDCap API: records, data dictionary, events, repeating instruments, survey time stamps."""
 
     name = "redcap"
+    system = "the REDCap project"
     settings_type = RedcapSettings
-    conformance_skips = {  # noqa: RUF012  as declared by the base class
-        "test_undeclared_fields_do_not_land": "only the fields that the mapping file names are asked for, so that no "
-        "others come",
-    }
     known_limits = (
         "One source is one project, because a token is; clients and staff need a project each.",
         "With incremental = true, changes the server's log does not name (renamed or deleted records) show at a "
@@ -83,12 +66,11 @@ class Redcap(Connector[RedcapSettings]):
         return HttpConfig(base_url=settings.url, timeout_seconds=120)
 
     @property
-    def mapping_path(self) -> Path:
-        return self.context.home / self.settings.mapping
+    def is_incremental(self) -> bool:  # type: ignore[override]  # a setting says so
+        return self.settings.incremental
 
     @cached_property
     def site(self) -> RedcapSite:
-        """Read when it is first needed. Raises ConfigError that names every fault."""
         site = load_site(self.mapping_path)
         if self.settings.incremental and site.staff_survey is not None:
             raise ConfigError(
@@ -101,18 +83,6 @@ class Redcap(Connector[RedcapSettings]):
                 "compares times by its own wall clock"
             )
         return site
-
-    @cached_property
-    def streams(self) -> Sequence[Stream]:  # type: ignore[override]  # they depend on the site file
-        if self.site.staff_survey is not None:
-            return staff_streams()
-        return client_streams(self.site.domain, incremental=self.settings.incremental)
-
-    def site_value_maps(self) -> Mapping[str, Mapping[str, str]]:
-        return sheet_value_maps(self.site.known_measures, self.site.known_staff)
-
-    def entity_mappings(self) -> Sequence[EntityMapping]:
-        return sheet_mappings(self.site.known_measures, self.site.known_staff, domain=self.site.domain)
 
     def read(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
         """One pass over the records serves every stream."""
@@ -138,14 +108,9 @@ class Redcap(Connector[RedcapSettings]):
                 sheets = list(reader.client_sheets(rows))
                 yield from client_pages(sheets, rejected=rejected, read_at=read_at, seen=seen)
 
-    def check(self) -> Health:
-        try:
-            self._prepared(self._api)
-        except ConfigError as error:
-            return Health(ok=False, message=str(error))
-        except PacekeeperError as error:
-            return Health(ok=False, message=f"the REDCap project cannot be read: {error}")
-        return Health(ok=True, message="the project answers, and has every field the mapping file names")
+    def look(self) -> str:
+        self._prepared(self._api)
+        return "the project answers, and has every field the mapping file names"
 
     @property
     def _api(self) -> RedcapApi:

@@ -7,15 +7,15 @@ from typing import Any
 
 from pacekeeper.stream import Rejected
 from pacekeeper_connectors.questionnaire import ClientSheet, RespondentSpec, StaffSheet
-from pacekeeper_connectors.questionnaire.sheet import day_of, wave_on, with_zone
+from pacekeeper_connectors.questionnaire.sheet import Record, day_of, usable, wave_on, with_zone
 from pacekeeper_connectors.redcap.dictionary import Dictionary
-from pacekeeper_connectors.redcap.site import STAFF, RedcapMeasure, RedcapSite, RedcapStaff, items_of
+from pacekeeper_connectors.redcap.site import STAFF, RedcapMeasure, RedcapSite, RedcapStaff
 from pacekeeper_connectors.redcap.values import NOT_COMPLETED, date_text, number_text, text_of
 
 EVENT = "redcap_event_name"
 REPEAT_FORM = "redcap_repeat_instrument"
 INSTANCE = "redcap_repeat_instance"
-Row = Mapping[str, Any]  # a REDCap record is open by design
+Row = Record
 
 
 class RowReader:
@@ -32,17 +32,8 @@ class RowReader:
 
     def usable(self, rows: Sequence[Any], *, batch: int) -> tuple[list[Row], list[Rejected]]:
         """Rows that are records of the project, and those that are not."""
-        kept: list[Row] = []
-        rejected: list[Rejected] = []
-        for number, row in enumerate(rows, 1):
-            where = f"batch {batch}, row {number}"
-            if not isinstance(row, Mapping):
-                rejected.append(Rejected("not_an_object", where))
-            elif not text_of(row.get(self._dictionary.record_id)):
-                rejected.append(Rejected("record_without_id", where))
-            else:
-                kept.append(row)
-        return kept, rejected
+        record_id = self._dictionary.record_id
+        return usable(rows, lambda row: text_of(row.get(record_id)), kind="record", place=f"batch {batch}")
 
     def client_sheets(self, rows: Sequence[Row]) -> Iterator[ClientSheet]:
         """Sheets of every measure. rows: all rows of the records they are about, for the client of each."""
@@ -92,7 +83,7 @@ class RowReader:
     def _client_sheet(
         self, row: Row, name: str, spec: RedcapMeasure, form: str, clients: Mapping[str, str | None]
     ) -> ClientSheet | None:
-        items = items_of(name, spec)
+        items = spec.item_fields(name)
         named = [field for field in (spec.total, spec.date) if field is not None]
         if not self._is_touched(row, form, [*items, *named]):
             return None

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field as PydanticField
-from pydantic import field_validator
 
-from pacekeeper.contract.instruments import instruments
+from pacekeeper.contract.instruments import Instrument
 from pacekeeper.errors import ConfigError
-from pacekeeper_connectors.questionnaire import (
-    ClientSpec,
-    Measure,
-    MeasureSpec,
-    RespondentSpec,
-    Section,
-    Staff,
-    StaffSpec,
-    load_site_file,
-    nearest,
+from pacekeeper_connectors.questionnaire import ClientSpec, Measure, MeasureSpec, Staff, StaffSpec
+from pacekeeper_connectors.questionnaire.spec import (
+    FieldInShort,
+    measure_faults,
+    measure_of,
+    named_fields,
+    wave_faults,
 )
-from pacekeeper_connectors.questionnaire.spec import measure_faults, measure_of, wave_faults
 from pacekeeper_connectors.redcap.dictionary import Dictionary, Field
+from pacekeeper_connectors.site_file import Section, load_site_file, nearest
 
 PAGE = "docs/connectors/redcap.md"
 STAFF = "staff"
@@ -35,6 +32,9 @@ class RedcapMeasure(MeasureSpec):
     form: str | None = None
     events: tuple[str, ...] = ()
 
+    def default_field(self, facts: Instrument, number: int) -> str:
+        return f"{facts.code}_{number}"
+
 
 class RedcapStaff(StaffSpec):
     """A staff survey on a form. form: null = the project's first."""
@@ -45,44 +45,26 @@ class RedcapStaff(StaffSpec):
 class RedcapSite(Section):
     """A whole site file: one project, which holds either client measures or a staff survey."""
 
-    client: ClientSpec | None = None
+    client: Annotated[ClientSpec | None, FieldInShort] = None
     measures: dict[str, RedcapMeasure] = PydanticField(default_factory=dict)
     staff_survey: RedcapStaff | None = None
 
-    @field_validator("client", mode="before")
-    @classmethod
-    def _short_form(cls, given: object) -> object:
-        """`client = "mrn"` is short for `[client] field = "mrn"`."""
-        return {"field": given} if isinstance(given, str) else given
-
     @cached_property
     def known_measures(self) -> tuple[Measure, ...]:
-        return tuple(measure_of(name, name, spec, items_of(name, spec)) for name, spec in self.measures.items())
+        return tuple(measure_of(name, name, spec) for name, spec in self.measures.items())
 
     @cached_property
     def known_staff(self) -> tuple[Staff, ...]:
         return () if self.staff_survey is None else (Staff(STAFF, self.staff_survey.answers),)
 
     @property
-    def domain(self) -> str:
+    def client_domain(self) -> str:
         return "mrn" if self.client is None else self.client.domain
-
-
-def items_of(name: str, spec: MeasureSpec) -> tuple[str, ...]:
-    """Fields of the items: those named, else `phq9_1`, `phq9_2` ... by the instrument."""
-    if spec.items is not None:
-        return spec.items
-    facts = instruments().get(spec.instrument or name)
-    return () if facts is None else tuple(f"{facts.code}_{number}" for number in range(1, facts.items + 1))
 
 
 def load_site(path: Path) -> RedcapSite:
     """The site file; ConfigError that names every fault it has by itself."""
-    site = load_site_file(path, RedcapSite, page=PAGE)
-    faults = list(_faults(site))
-    if faults:
-        raise ConfigError(f"mapping file {path}: " + "; ".join(faults))
-    return site
+    return load_site_file(path, RedcapSite, page=PAGE, faults=_faults)
 
 
 def check_against(site: RedcapSite, dictionary: Dictionary, *, path: Path, events: frozenset[str] | None) -> None:
@@ -104,9 +86,7 @@ def _faults(site: RedcapSite) -> Iterator[str]:
     if site.measures and site.client is None:
         yield 'client is missing: name the field with the client\'s identifier, for example client = "mrn"'
     for name, spec in site.measures.items():
-        if not name.replace("_", "").isalnum() or not name.isascii() or len(name) > 60:
-            yield f"[measures.{name}]: its name should be letters, digits and _, at most 60 characters"
-        for fault in measure_faults(name, spec, items_of(name, spec)):
+        for fault in measure_faults(name, spec):
             yield f"[measures.{name}]: {fault}"
     staff = site.staff_survey
     if staff is not None:
@@ -125,7 +105,7 @@ def _field_faults(site: RedcapSite, dictionary: Dictionary) -> Iterator[str]:
         if form not in dictionary.forms:
             yield f"form of [measures.{name}] is {form!r}; it should be {nearest(form, dictionary.forms)}"
             continue
-        for item in items_of(name, spec):
+        for item in spec.item_fields(name):
             found = dictionary.fields.get(item)
             if found is not None and found.form != form:
                 yield f"items in [measures.{name}] names {item!r}, which is on form {found.form!r}, not on {form!r}"
@@ -151,20 +131,8 @@ def _staff_faults(spec: RedcapStaff, dictionary: Dictionary) -> Iterator[str]:
 
 
 def _named_fields(site: RedcapSite) -> Iterator[tuple[str, str, str]]:
-    """Table, key and name of every field the file names."""
-    if site.client is not None:
-        yield "client", "field", site.client.field
-    for name, spec in site.measures.items():
-        place = f"measures.{name}"
-        yield from ((place, "items", item) for item in items_of(name, spec))
-        yield from ((place, key, given) for key in ("total", "date") if (given := getattr(spec, key)) is not None)
-        if isinstance(spec.respondent, RespondentSpec):
-            yield f"{place}.respondent", "field", spec.respondent.field
-    staff = site.staff_survey
-    if staff is not None:
-        yield from (("staff_survey", "items", item) for item in staff.items)
-        given_fields: Mapping[str, str | None] = {"team": staff.team, "wave": staff.wave, "date": staff.date}
-        yield from (("staff_survey", key, given) for key, given in given_fields.items() if given is not None)
+    client = None if site.client is None else site.client.field
+    return named_fields(site.measures, site.staff_survey, client=client)
 
 
 def _event_faults(site: RedcapSite, events: frozenset[str] | None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pacekeeper.stream import JsonLines, Page, Stream, Window
 from pacekeeper_connectors.tabular.entities import mappings_of
 from pacekeeper_connectors.tabular.files import FileStore, LocalFiles, described
 from pacekeeper_connectors.tabular.mapping_file import MappingFile, load_mapping_file
+from pacekeeper_connectors.tabular.period import told
 from pacekeeper_connectors.tabular.profiles import profile_file
 from pacekeeper_connectors.tabular.reader import StreamFiles
 from pacekeeper_connectors.tabular.remote import RemoteFiles
@@ -28,10 +29,15 @@ class Tabular(Connector[TabularSettings]):
     name = "tabular"
     settings_type = TabularSettings
     known_limits = (
-        "Every read takes all files whole.",
-        "A period that no file covers is reported; it does not by itself make verdicts unknown.",
+        "Every read takes all files whole, one at a time in memory.",
+        "Rows without a column, or columns together, that tell them apart cannot be read.",
+        "Formulas of an Excel file count by the value that was saved with them.",
     )
-    authentication = ("SFTP by password or private key, with the server's key pinned", "S3 by access key")
+    authentication = (
+        "none for a local folder",
+        "SFTP by password or private key (the server's key is pinned)",
+        "S3 by access key or the machine's own AWS configuration",
+    )
 
     def __init__(self, settings: TabularSettings, context: SourceContext, http: object = None) -> None:
         del http  # files need none
@@ -42,18 +48,25 @@ class Tabular(Connector[TabularSettings]):
         """Where the files are; connected when it is first asked for something."""
         settings = self.settings
         if settings.url is not None:
-            return RemoteFiles(settings.url, settings.access(self.context.home))
+            return RemoteFiles(settings.url, settings, home=self.context.home)
         return LocalFiles(self.context.home / (settings.folder or Path()))
+
+    @property
+    def mapping_path(self) -> Path:
+        settings, home = self.settings, self.context.home
+        if settings.profile is not None:
+            return profile_file(settings.profile)
+        if settings.mapping is not None:
+            return home / settings.mapping
+        return home / (settings.folder or Path()) / "mapping.toml"
+
+    def site_files(self) -> Sequence[Path]:
+        return (self.mapping_path,)
 
     @cached_property
     def mapping_file(self) -> MappingFile:
         """Read when it is first needed. Raises ConfigError that names every fault."""
-        settings, home = self.settings, self.context.home
-        if settings.profile is not None:
-            return load_mapping_file(profile_file(settings.profile))
-        if settings.mapping is not None:
-            return load_mapping_file(home / settings.mapping)
-        return load_mapping_file(home / (settings.folder or Path()) / "mapping.toml")
+        return load_mapping_file(self.mapping_path)
 
     @cached_property
     def streams(self) -> Sequence[Stream]:  # type: ignore[override]  # they depend on the mapping file
@@ -82,8 +95,8 @@ class Tabular(Connector[TabularSettings]):
                 origin = f"{stream.name}.{position}.csv"
                 yield Page(stream.name, JsonLines(nothing, origin=origin, first_line=number))
         missing = files.missing()
-        if missing:
-            yield Page(stream.name, rejected=missing)
+        if missing or files.notes:
+            yield Page(stream.name, incomplete=missing, notes=files.notes)
 
     def check(self) -> Health:
         details: dict[str, str] = {}
@@ -99,7 +112,7 @@ class Tabular(Connector[TabularSettings]):
                 count += len(found)
                 details[name] = described(found)
                 absent += [] if found else [name]
-                notes += [*files.notes, *(f"stream {name}: {one.reason} {one.locator}" for one in files.missing())]
+                notes += [*files.notes, *(f"stream {name}: {told(one)}" for one in files.missing())]
         except PacekeeperError as error:
             return Health(ok=False, message=str(error))
         if absent:

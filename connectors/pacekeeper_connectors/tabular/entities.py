@@ -14,6 +14,9 @@ from pacekeeper.contract.schema import columns as contract_columns
 from pacekeeper.expr import RawTables, Table, Value, literal, null
 from pacekeeper_connectors.tabular.mapping_file import EntitySpec, MappingFile, ValueSpec, slug
 
+#: What a status is that had to be confirmed and was not, where the contract has a word for it.
+_UNREVIEWED = "unreviewed"
+
 
 def mappings_of(found: MappingFile) -> tuple[EntityMapping, ...]:
     """One mapping per `[[map]]`."""
@@ -74,7 +77,8 @@ def _value(raw: RawTables, table: Table, spec: ValueSpec, column: ContractColumn
         return literal(spec.value)
     found = _found(table, spec)
     if spec.map is not None:
-        mapped = _confirmed(raw, table, spec, raw.value_map(spec.map, found))
+        doubtful = _UNREVIEWED if _UNREVIEWED in (column.vocabulary or ()) else "unknown"
+        mapped = _confirmed(raw, table, spec, raw.value_map(spec.map, found), otherwise=doubtful)
         if pa.types.is_boolean(column.type):
             mapped = mapped == literal("true")
         if spec.default is not None:
@@ -96,17 +100,17 @@ def _value(raw: RawTables, table: Table, spec: ValueSpec, column: ContractColumn
     return found if spec.default is None else found.coalesce(literal(spec.default))
 
 
-def _confirmed(raw: RawTables, table: Table, spec: ValueSpec, mapped: Value) -> Value:
+def _confirmed(raw: RawTables, table: Table, spec: ValueSpec, mapped: Value, *, otherwise: str) -> Value:
     """The mapped value, unless it is one that has to be confirmed and is not."""
     for value, columns in spec.confirm.items():
         is_confirmed: Value = literal(False)  # noqa: FBT003  Ibis takes no name
         for name, codes in columns.items():
             is_confirmed = is_confirmed | _holds(table[name], codes)
-        otherwise = literal("unknown")
+        instead: Value = literal(otherwise)
         if spec.ahead is not None:
             is_ahead = (table[spec.ahead.of] > literal(raw.as_of)).fill_null(False)  # noqa: FBT003  Ibis takes no name
-            otherwise = expr.ifelse(is_ahead, literal(spec.ahead.value), otherwise)
-        mapped = expr.ifelse((mapped == literal(value)) & ~is_confirmed, otherwise, mapped)
+            instead = expr.ifelse(is_ahead, literal(spec.ahead.value), instead)
+        mapped = expr.ifelse((mapped == literal(value)) & ~is_confirmed, instead, mapped)
     return mapped
 
 

@@ -7,17 +7,15 @@ key and what would be right.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, field_validator
 
-from pacekeeper.errors import ConfigError
+from pacekeeper.settings import Zone
+from pacekeeper_connectors.site_file import Section, load_site_file
 
 #: A mapping for the files of the synthetic practice; a good one to start from.
 EXAMPLE_FILE = Path(__file__).with_name("example_mapping.toml")
@@ -44,20 +42,7 @@ _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 KEY_COLUMN = "record_id"
 
 
-def _known_zone(name: str | None) -> str | None:
-    if name is not None:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("should be an IANA time zone such as America/New_York") from None
-    return name
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class ColumnSpec(_Section):
+class ColumnSpec(Section):
     """One column of a stream.
 
     headers: names it may have in the file, compared without regard to case, spaces, `_` and `-`; its own name counts.
@@ -78,24 +63,22 @@ class ColumnSpec(_Section):
     domain: str | None = None
     format: str | None = None
     tz_column: str | None = None
-    tz: str | None = None
+    tz: Zone | None = None
     time_column: str | None = None
     words: bool = False
     optional: bool = False
     max_length: Annotated[int, Field(ge=1, le=200)] = 64
     description: str = ""
 
-    _zone = field_validator("tz")(_known_zone)
 
-
-class PeriodSpec(_Section):
+class PeriodSpec(Section):
     """Which period each file of a stream covers, so that a missing one is noticed.
 
     file_name: regular expression found in the file's name, with groups `from` and `to` (days), or `month` (a day in
     it); format: strptime format of these. column: instead of it, a date or instant column: from its first to its last
     day. longest_days: a file that covers more was cut by its system. slack_days: days between two files that are no
-    gap. fresh_days: how many days before the run the last period may end; null = any. gaps: `report` = a rejected row
-    names them; `refuse` = nothing of the source is read; `allow`.
+    gap. fresh_days: how many days before the run the last period may end; null = any. gaps: `report` = the stream is
+    incomplete on these days; `refuse` = nothing of the source is read; `allow`.
     """
 
     file_name: str | None = None
@@ -107,7 +90,7 @@ class PeriodSpec(_Section):
     gaps: Literal["report", "refuse", "allow"] = "report"
 
 
-class StreamSpec(_Section):
+class StreamSpec(Section):
     """One kind of file. files: glob below the folder; delimiter, encoding: null = found out.
 
     kind: null = by the name's ending, CSV where that says nothing. sheet: name of an Excel sheet; null = the first.
@@ -139,14 +122,14 @@ class StreamSpec(_Section):
         return next((c for c in self.key or self.columns if c in self.columns and self.columns[c].type == kind), None)
 
 
-class AheadSpec(_Section):
+class AheadSpec(Section):
     """What an unconfirmed value is while the instant in column `of` is still to come."""
 
     of: str
     value: str
 
 
-class ValueSpec(_Section):
+class ValueSpec(Section):
     """Where a canonical column comes from: exactly one of column, first_of (the first that is not empty), joined
     (codes put together with `+`, an empty one as nothing) and value.
 
@@ -156,7 +139,7 @@ class ValueSpec(_Section):
     when: by column, the codes of which it must hold one; elsewhere the value is null. negate: likewise, where a number
     is one that was taken away, whatever its sign in the file.
     confirm: by mapped value, columns and the codes in them of which at least one must be there for it to be believed;
-    without it the value is `unknown`, or what `ahead` says.
+    without it the value is what `ahead` says, else `unreviewed`, or `unknown` where the contract has no such value.
     """
 
     column: str | None = None
@@ -166,9 +149,9 @@ class ValueSpec(_Section):
     times: float | None = None
     cents: bool = False
     plus_minutes: str | None = None
-    when: dict[str, tuple[str, ...]] = {}
-    negate: dict[str, tuple[str, ...]] = {}
-    confirm: dict[str, dict[str, tuple[str, ...]]] = {}
+    when: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    negate: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    confirm: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
     ahead: AheadSpec | None = None
     map: str | None = None
     default: str | int | float | bool | None = None
@@ -188,7 +171,7 @@ class ValueSpec(_Section):
         return (*dict.fromkeys(evidence), *(name for name in more if name))
 
 
-class EntitySpec(_Section):
+class EntitySpec(Section):
     """How rows of a stream become rows of an entity.
 
     skip_without: canonical columns without which a row is out of scope; once: only one row of each primary key is
@@ -204,8 +187,8 @@ class EntitySpec(_Section):
     once: bool = False
     newest_by: str | None = None
     unless_in: str | None = None
-    only: dict[str, tuple[str, ...]] = {}
-    wanted: dict[str, tuple[str, ...]] = {}
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    wanted: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -216,11 +199,11 @@ class EntitySpec(_Section):
         return {name: {"column": value} if isinstance(value, str) else value for name, value in given.items()}
 
 
-class MappingFile(_Section):
+class MappingFile(Section):
     """A whole mapping file."""
 
     streams: dict[str, StreamSpec]
-    value_maps: dict[str, dict[str, str]] = {}
+    value_maps: dict[str, dict[str, str]] = Field(default_factory=dict)
     map: tuple[EntitySpec, ...] = ()
 
     @cached_property
@@ -272,40 +255,4 @@ def load_mapping_file(path: Path) -> MappingFile:
     """The mapping file at `path`; ConfigError that names every fault."""
     from pacekeeper_connectors.tabular.mapping_faults import contradictions
 
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"mapping file {path} does not exist: create it (docs/connectors/tabular.md has an example), or set "
-            "`mapping` in the source's settings"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"mapping file {path} cannot be read as TOML: {error}") from None
-    try:
-        found = MappingFile.model_validate(content)
-    except ValidationError as error:
-        faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False)]
-        raise ConfigError(f"mapping file {path}: " + "; ".join(faults)) from None
-    faults = list(contradictions(found))
-    if faults:
-        raise ConfigError(f"mapping file {path}: " + "; ".join(faults))
-    return found
-
-
-def _fault(detail: ErrorDetails) -> str:
-    *section, key = (str(part) for part in detail["loc"]) if detail["loc"] else ("file",)
-    place = f"{key} in [{'.'.join(section)}]" if section else f"[{key}]"
-    if detail["type"] == "missing":
-        return f"{place} is missing"
-    if detail["type"] == "extra_forbidden":
-        return f"{place} is not a known key; known are {', '.join(_known_keys(section))}"
-    return f"{place}: {detail['msg'].removeprefix('Value error, ')}"
-
-
-def _known_keys(section: list[str]) -> Iterable[str]:
-    model: type[BaseModel] = MappingFile
-    if section[:1] == ["streams"]:
-        model = ColumnSpec if "columns" in section[2:] else StreamSpec
-    elif section[:1] == ["map"]:
-        model = ValueSpec if "columns" in section[2:] else EntitySpec
-    return model.model_fields
+    return load_site_file(path, MappingFile, page="docs/connectors/tabular.md", faults=contradictions)

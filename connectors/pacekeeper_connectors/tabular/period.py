@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from pacekeeper.errors import ConfigError, DataError
-from pacekeeper.stream import Rejected
+from pacekeeper.stream import Incomplete
 from pacekeeper_connectors.tabular.files import FoundFile
 from pacekeeper_connectors.tabular.mapping_file import PeriodSpec
 
@@ -66,21 +66,28 @@ def newest_last(files: Iterable[tuple[FoundFile, Period]]) -> list[tuple[FoundFi
     return sorted(files, key=lambda pair: (pair[1], pair[0].modified or _LONG_AGO, pair[0].name))
 
 
-def findings(periods: Sequence[Period], spec: PeriodSpec, *, until: date | None) -> Iterator[Rejected]:
+def findings(periods: Sequence[Period], spec: PeriodSpec, *, until: date | None) -> Iterator[Incomplete]:
     """What is missing: days that no file covers, and files longer than their system writes whole.
 
     until: day of the run; with fresh_days, what no file covers up to it counts, too.
     """
     known = sorted(set(periods))
     if spec.longest_days is not None:
-        yield from (Rejected("period_too_long", str(p)) for p in known if p.days > spec.longest_days)
-    yield from (Rejected("period_missing", str(gap)) for gap in _gaps(known, spec, until))
+        long = f"its system writes at most {spec.longest_days} days: export these days again, in shorter files"
+        yield from (Incomplete("period_too_long", long, p.first, p.last) for p in known if p.days > spec.longest_days)
+    absent = "no file covers these days: export them and put the file beside the others"
+    yield from (Incomplete("period_missing", absent, gap.first, gap.last) for gap in _gaps(known, spec, until))
 
 
-def refuse_gaps(stream: str, found: Sequence[Rejected]) -> None:
+def told(found: Incomplete) -> str:
+    """In words: `period_missing 2026-02-01 to 2026-02-28`."""
+    return f"{found.reason} {found.first_day} to {found.last_day}"
+
+
+def refuse_gaps(stream: str, found: Sequence[Incomplete]) -> None:
     """Raise DataError that names what is missing."""
     if found:
-        named = "; ".join(f"{one.reason} {one.locator}" for one in found)
+        named = "; ".join(map(told, found))
         raise DataError(f"stream {stream}: its files leave something out: {named}. Add what is missing, then run again")
 
 

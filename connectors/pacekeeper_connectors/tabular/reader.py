@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 from pacekeeper.errors import ConfigError
-from pacekeeper.stream import Rejected
+from pacekeeper.stream import Incomplete
 from pacekeeper_connectors.tabular.cells import read_cells
 from pacekeeper_connectors.tabular.files import FileStore, FoundFile
 from pacekeeper_connectors.tabular.mapping_file import StreamSpec
@@ -23,8 +22,6 @@ from pacekeeper_connectors.tabular.period import (
 )
 from pacekeeper_connectors.tabular.rows import column_texts
 from pacekeeper_connectors.tabular.table_file import TableFile, table_file
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -66,7 +63,7 @@ class StreamFiles:
             self._take_period(table)
             yield positions[file], table
 
-    def missing(self) -> list[Rejected]:
+    def missing(self) -> list[Incomplete]:
         """Periods no file covers, once the tables have been read."""
         period = self.spec.period
         return [] if period is None else list(findings(self._periods, period, until=self.until))
@@ -118,7 +115,6 @@ class StreamFiles:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
-            _log.warning("file counted as a duplicate, or not read", extra={"stream": self.stream, "found": text})
 
     def _take_period(self, found: TableFile) -> None:
         spec = self.spec.period

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
+from pacekeeper.connector import ConnectorSettings
 from pacekeeper.errors import ConfigError, FatalError, RetryableError
 from pacekeeper_connectors.tabular.files import FoundFile
 from pacekeeper_connectors.tabular.host_key import known_host_policy
@@ -20,9 +20,13 @@ from pacekeeper_connectors.tabular.host_key import known_host_policy
 SCHEMES = ("sftp", "s3")
 
 
-@dataclass(frozen=True)
-class Access:
-    """How a store is entered; see TabularSettings."""
+class AccessSettings(ConnectorSettings):
+    """How a store is entered.
+
+    username, password, private_key_file, host_key: for SFTP. password: of the login, or of the private key.
+    host_key: the server's key as `SHA256:...`; null = it has to be in ~/.ssh/known_hosts.
+    access_key_id, secret_access_key, endpoint_url, region: for S3; null = what the machine's own configuration says.
+    """
 
     username: str | None = None
     password: SecretStr | None = None
@@ -32,15 +36,19 @@ class Access:
     secret_access_key: SecretStr | None = None
     endpoint_url: str | None = None
     region: str | None = None
-    timeout_seconds: float = 30.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
 
 
 class RemoteFiles:
-    """A folder of an SFTP server (`sftp://host[:port]/folder`) or of a bucket (`s3://bucket/folder`)."""
+    """A folder of an SFTP server (`sftp://host[:port]/folder`) or of a bucket (`s3://bucket/folder`).
 
-    def __init__(self, url: str, access: Access) -> None:
+    home: where the path of a private key starts.
+    """
+
+    def __init__(self, url: str, access: AccessSettings, *, home: Path) -> None:
         self._parts = urlsplit(url)
         self._access = access
+        self._key_file = None if access.private_key_file is None else home / access.private_key_file
         at = f"{self._parts.hostname}:{self._parts.port}" if self._parts.port else str(self._parts.hostname)
         self.place = f"{self._parts.scheme}://{at}{self._parts.path}"
 
@@ -89,9 +97,9 @@ class RemoteFiles:
         wait = access.timeout_seconds
         given = {
             "username": access.username,
-            "password": _plain(access.password) if access.private_key_file is None else None,
-            "passphrase": _plain(access.password) if access.private_key_file is not None else None,
-            "key_filename": None if access.private_key_file is None else str(access.private_key_file),
+            "password": _plain(access.password) if self._key_file is None else None,
+            "passphrase": _plain(access.password) if self._key_file is not None else None,
+            "key_filename": None if self._key_file is None else str(self._key_file),
         }
         try:
             return SFTPFileSystem(

@@ -32,6 +32,15 @@ class X12(Connector[X12Settings]):
     settings_type = X12Settings
     streams = STREAMS
     value_maps = VALUE_MAPS
+    authentication = ("none: files of a folder",)
+    known_limits = (
+        "Every read takes all files whole; a file that is taken away deletes nothing.",
+        "837P, 835 and 277CA of versions 005010 and 004010; no institutional or dental claims, no 277 status answers.",
+        "Lines of a remittance are not joined to the charges of the claim.",
+        "One claim number (CLM01) is one claim: where a practice uses one for several, the last one sent holds.",
+        "A set that uses another component separator than its ISA names is refused, not guessed at.",
+        "Amounts are read as US dollars.",
+    )
 
     def __init__(self, settings: X12Settings, context: SourceContext, http: object = None) -> None:
         del http  # files need none

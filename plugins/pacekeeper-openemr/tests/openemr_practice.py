@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
-from pacekeeper.engine.duckdb import Warehouse
-from pacekeeper.testing.conformance.site import SOURCE, Night, Site
-from pacekeeper.testing.simulator_http import DEFAULT_NOW
+from pacekeeper.testing import SOURCE, Night, Site
 
 from openemr_records import DENVER, corpus
 from pacekeeper_openemr import OpenEmr
@@ -40,23 +37,7 @@ def practice(folder: Path, server: OpenEmrSimulator, *, tz: str | None = DENVER,
     known = server.accounts
     user = {"username": known.username, "password": known.password, "user_client_id": known.user_client_id}
     given = {"base_url": server.base_url, **user, **options}
-    return Site(
-        folder,
-        OpenEmr,
-        given,
-        default_tz=tz,
-        home_tz="UTC",
-        as_of=DEFAULT_NOW,
-        empty_warehouse=_empty_warehouse(),
-    )
-
-
-@cache
-def _empty_warehouse() -> Path:
-    """A warehouse with all its tables and no row, as every practice starts from."""
-    path = Path(tempfile.mkdtemp()) / "empty.duckdb"
-    Warehouse(path).create_schemas()
-    return path
+    return Site(folder, OpenEmr, given, default_tz=tz)
 
 
 def by_key() -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pacekeeper.privacy import keyed_hash
-from pacekeeper.testing.conformance.site import SOURCE
+from pacekeeper.testing import SOURCE
 
 from openemr_practice import landed, openemr, practice
 from openemr_records import appointment, corpus

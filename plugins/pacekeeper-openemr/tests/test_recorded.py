@@ -10,8 +10,7 @@ import orjson
 import pytest
 from pacekeeper import DataError, FatalError, SourceClient
 from pacekeeper.http import HttpConfig
-from pacekeeper.testing import Call, Reply
-from pacekeeper.testing.simulator_http import LoopbackServer
+from pacekeeper.testing import Call, LoopbackServer, Reply
 
 from openemr_practice import count, landed, openemr, practice
 from pacekeeper_openemr.own_api import OwnApi

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pacekeeper.privacy import keyed_hash
-from pacekeeper.testing.conformance.site import SOURCE, Site
+from pacekeeper.testing import SOURCE, Site
 
 from openemr_practice import landed, openemr, practice
 from openemr_records import appointment, corpus, encounter, performer

@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pacekeeper.testing import ConnectorSuite, NoRow, Row, local
-from pacekeeper.testing.conformance.declared import Corpus, Server
+from pacekeeper.testing import ConnectorSuite, Corpus, NoRow, Row, Server, local
 
 from openemr_records import DENVER, corpus
 from pacekeeper_openemr import OpenEmr

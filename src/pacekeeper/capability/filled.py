@@ -10,8 +10,8 @@ from pacekeeper.capability.mapped import Mapped
 from pacekeeper.capability.measurable import Filled
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import columns
-from pacekeeper.landing.paths import sql_name
 from pacekeeper.landing.versions import schema_of
+from pacekeeper.sql_text import sql_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

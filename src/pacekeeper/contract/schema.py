@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlmodel.sql.sqltypes import AutoString
 
 from pacekeeper.contract.entity import Entity, entity_name
+from pacekeeper.sql_text import sql_literal
 
 if TYPE_CHECKING:
     import ibis.expr.schema as ibis_schema_types
@@ -165,8 +166,3 @@ def _arrow_type(sql_type: sa.types.TypeEngine[object]) -> pa.DataType:
         case sa.String() | AutoString():
             return pa.string()
     raise TypeError(f"the contract has no Arrow type for {sql_type!r}")
-
-
-def sql_literal(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -148,12 +148,15 @@ class Modality(StrEnum):
 
 @unique
 class AppointmentStatus(StrEnum):
+    """`unreviewed`: it is over, and the source still shows the status that it gives by default."""
+
     BOOKED = "booked"
     KEPT = "kept"
     NO_SHOW = "no_show"
     CANCELLED = "cancelled"
     RESCHEDULED = "rescheduled"
     ENTERED_IN_ERROR = "entered_in_error"
+    UNREVIEWED = "unreviewed"
     UNKNOWN = "unknown"
 
 
@@ -212,9 +215,12 @@ class SessionType(StrEnum):
 
 @unique
 class SessionStatus(StrEnum):
+    """`unreviewed`: its time is over, and nobody has confirmed that it was held."""
+
     COMPLETED = "completed"
     PARTIAL = "partial"
     VOIDED = "voided"
+    UNREVIEWED = "unreviewed"
     UNKNOWN = "unknown"
 
 

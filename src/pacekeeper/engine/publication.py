@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from pacekeeper.contract.schema import sql_literal
 from pacekeeper.engine.faultpoint import faultpoint
+from pacekeeper.sql_text import sql_literal
 
 
 def publish(warehouse: Path, to: Path, *, schemas: Collection[str] | None = None, mode: int = 0o600) -> None:

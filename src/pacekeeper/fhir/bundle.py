@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from pacekeeper.fhir.parts import part, parts
+
 _URN = "urn:uuid:"
 #: Type and id at the end of an address; a conditional one (`Patient?identifier=...`) names no resource.
 _NAMED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,128})(?:/_history/[^/]*)?$")
@@ -17,11 +19,18 @@ _URN_REFERENCE = re.compile(r'"urn:uuid:[0-9A-Fa-f-]{36}"')
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a Bundle. document: the resource as JSON text, null for a deletion; deleted: the id deleted."""
+    """One entry of a Bundle. document: the resource as JSON text, null for a deletion; deleted: the id deleted.
+
+    resource_type: empty for an entry that cannot be read, of which the document is empty too.
+    """
 
     resource_type: str
     document: str | None
     deleted: str | None = None
+
+
+#: An entry that is no object, holds no resource but something else, or deletes what it does not name.
+UNREADABLE = Entry("", "")
 
 
 def entries_of(bundle: Mapping[str, Any], *, matches_only: bool = False) -> Iterator[Entry]:
@@ -29,34 +38,50 @@ def entries_of(bundle: Mapping[str, Any], *, matches_only: bool = False) -> Iter
 
     A resource without id takes the uuid of its `fullUrl`. References by `urn:uuid:` to an entry whose resource has
     another id are rewritten to `Type/id`, because that id is the only one the rest of the source knows.
+    An entry that cannot be read is `UNREADABLE`; one without content, as a server's receipt for an upload, is nothing.
     matches_only: leave out what a search included or reported beside its matches.
     """
-    entries = [entry for entry in bundle.get("entry") or () if isinstance(entry, Mapping)]
-    renamed = _renamed(entries)
+    entries = _listed(bundle)
+    renamed = _renamed([entry for entry in entries if isinstance(entry, Mapping)])
     for entry in entries:
-        request = entry.get("request") or {}
-        request = request if isinstance(request, Mapping) else {}
-        resource = entry.get("resource")
+        resource = entry.get("resource") if isinstance(entry, Mapping) else None
+        request = part(entry, "request")
         if request.get("method") == "DELETE":
             named = _NAMED.search(str(request.get("url", "")))
-            if named is not None:
-                yield Entry(named[1], None, named[2])
+            yield UNREADABLE if named is None else Entry(named[1], None, named[2])
         elif isinstance(resource, Mapping):
-            mode = (entry.get("search") or {}).get("mode", "match")
+            mode = part(entry, "search").get("mode", "match")
             if mode == "outcome" or (matches_only and mode != "match"):
                 continue
             if resource.get("resourceType") == "Bundle":
                 yield from entries_of(resource, matches_only=matches_only)
                 continue
-            yield Entry(str(resource.get("resourceType", "")), _document(entry, resource, renamed))
+            yield Entry(str(resource.get("resourceType") or ""), _document(entry, resource, renamed))
+        elif resource is not None or not isinstance(entry, Mapping):
+            yield UNREADABLE
+
+
+def is_readable(bundle: Mapping[str, Any]) -> bool:
+    """Whether what a Bundle holds can be read: a list of entries and a list of links, all of them objects."""
+    for name in ("entry", "link"):
+        found = bundle.get(name)
+        if found is not None and (not isinstance(found, list) or len(parts(bundle, name)) < len(found)):
+            return False
+    return all(isinstance(entry.get("resource"), Mapping | None) for entry in parts(bundle, "entry"))
 
 
 def next_link(bundle: Mapping[str, Any]) -> str | None:
     """Address of the following page; null on the last."""
-    for link in bundle.get("link") or ():
+    for link in parts(bundle, "link"):
         if link.get("relation") == "next" and link.get("url"):
             return str(link["url"])
     return None
+
+
+def _listed(bundle: Mapping[str, Any]) -> list[Any]:
+    """What stands under `entry`; a single one, as some make of XML, is a list of one."""
+    found = bundle.get("entry")
+    return found if isinstance(found, list) else [] if found is None else [found]
 
 
 def _document(entry: Mapping[str, Any], resource: Mapping[str, Any], renamed: Mapping[str, str]) -> str:

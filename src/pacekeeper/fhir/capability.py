@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pacekeeper.errors import DataError, FatalError
 
@@ -68,11 +68,9 @@ class Capability:
         """Whether it says so itself that a type can be searched."""
         return "search-type" in self.interactions.get(kind, frozenset())
 
-    def has_type_history(self, kind: str) -> bool:
-        return "history-type" in self.interactions.get(kind, frozenset())
-
-    def has_instance_history(self, kind: str) -> bool:
-        return "history-instance" in self.interactions.get(kind, frozenset())
+    def has_history(self, kind: str, level: Literal["type", "instance"]) -> bool:
+        """Whether it says so itself that there is a history of a type, or of each of its resources."""
+        return f"history-{level}" in self.interactions.get(kind, frozenset())
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:

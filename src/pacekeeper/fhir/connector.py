@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import pyarrow as pa
 
 from pacekeeper.connector import Connector, Health, SourceContext
 from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError
 from pacekeeper.fhir.folder import FolderReader
+from pacekeeper.fhir.history import NOT_READ, HistoryReader, past_page
 from pacekeeper.fhir.rest import ACCEPT, BEGINNING, RestReader
 from pacekeeper.fhir.settings import FhirSettings
 from pacekeeper.stream import JsonLines, Page, Stream, Window
@@ -21,10 +21,12 @@ from pacekeeper.stream import JsonLines, Page, Stream, Window
 if TYPE_CHECKING:
     import httpx
 
+    from pacekeeper.connector import ConnectorSettings
     from pacekeeper.http import HttpConfig, SourceClient
 
 #: Types that no patient has, so that only an export of the whole system holds them.
 NOT_OF_PATIENTS = frozenset({"Location", "Practitioner", "PractitionerRole", "Schedule", "Slot"})
+_NOTE = "the history of more appointments was asked for than one read may ask for; past versions of the others are lost"
 F = TypeVar("F", bound=FhirSettings)
 
 
@@ -36,12 +38,15 @@ class FhirConnector(Connector[F]):
     skipped: what was left out, by reason: files and records no stream asked for, types the server does not offer.
     """
 
-    settings_type = FhirSettings
+    settings_type: ClassVar[type[ConnectorSettings]] = FhirSettings
+    #: Types of which past versions are read too, where the server offers them.
+    past_version_types: ClassVar[frozenset[str]] = frozenset({"Appointment"})
 
     def __init__(self, settings: F, context: SourceContext, http: SourceClient | None = None) -> None:
         super().__init__(settings, context, http)
         self.skipped: Counter[str] = Counter()
         self._rest: RestReader | None = None
+        self._history: HistoryReader | None = None
         self.streams = tuple(self.resource_streams(from_server=settings.base_url is not None))
         if http is not None:
             from pacekeeper.fhir.smart import BackendServices
@@ -132,11 +137,12 @@ class FhirConnector(Connector[F]):
     def _read_server(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
         top_level = [s for s in streams if s.child_of is None and s.resource_type in self.resource_types]
         by_export = [stream for stream in top_level if self.is_exported(stream)]
-        if by_export:
-            yield from self._export(by_export, window)
         for stream in top_level:
             if stream not in by_export:
                 yield from self.read_stream(stream, window)
+        # Last, because once it is read its job is gone: what is interrupted after that asks for a new export.
+        if by_export:
+            yield from self._export(by_export, window)
 
     def _export(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
         from pacekeeper.fhir.export_reader import ExportReader
@@ -155,6 +161,7 @@ class FhirConnector(Connector[F]):
         exports = ExportReader(
             self.http,
             self.context.source,
+            self.settings.base_url or "",
             paths[self.settings.export_level],
             wait_seconds=self.settings.export_wait_minutes * 60,
             partial=self.settings.partial_export,
@@ -163,9 +170,12 @@ class FhirConnector(Connector[F]):
         dated = [stream for stream in offered if self.has_usable_cursor(stream)]
         marks = [window.since_of(stream.name) if stream.cursor is not None else None for stream in dated]
         known = [mark for mark in marks if mark is not None and mark > BEGINNING]
-        yield from exports.pages(offered, since=min(known) if known and len(known) == len(marks) else None)
+        since = min(known) if known and len(known) == len(marks) else None
+        yield from self._with_told(exports.pages(offered, since=since, resume=window.resume), offered, window)
         for stream in offered:
-            if not exports.rows_by_type[stream.resource_type or ""]:
+            if exports.rows_by_type[stream.resource_type or ""]:
+                yield from self._since(stream, window)
+            else:
                 yield from self._searched_instead(stream, window)
 
     def _searched_instead(self, stream: Stream, window: Window) -> Iterator[Page]:
@@ -191,32 +201,51 @@ class FhirConnector(Connector[F]):
             parameters=self.search_parameters(stream),
             has_usable_cursor=self.has_usable_cursor(stream),
         )
-        if not self.settings.use_history:
-            yield from pages
-            return
-        yield from self._with_history(stream, since, pages)
+        yield from self._with_told(pages, [stream], window)
+        yield from self._since(stream, window)
 
-    def _with_history(self, stream: Stream, since: datetime | None, pages: Iterator[Page]) -> Iterator[Page]:
-        """The pages with what only the history tells, where the server offers one.
-
-        When cancelled appointments were cancelled, and what was deleted since.
-        """
-        from pacekeeper.fhir.history import HistoryReader
-
-        kind, capability = stream.resource_type or "", self.reader.capability
-        history = HistoryReader(self.http, self.context.source)
-        is_dated = kind == "Appointment" and capability.has_instance_history(kind)
+    def _with_told(self, pages: Iterator[Page], streams: Sequence[Stream], window: Window) -> Iterator[Page]:
+        """The pages with what only the history of each resource tells, where the server offers one."""
+        told = [s for s in streams if s.resource_type in self.past_version_types and self._has_history(s, "instance")]
+        by_name = {stream.name: stream for stream in told}
         for page in pages:
-            if is_dated and isinstance(page.rows, JsonLines):
-                documents = [history.dated(str(text)) for text in page.rows.documents.to_pylist()]
-                yield replace(page, rows=replace(page.rows, documents=pa.array(documents, pa.string())))
+            if page.stream in by_name and isinstance(page.rows, JsonLines):
+                yield from self._told(page, page.rows, by_name[page.stream], window)
             else:
                 yield page
-        if since is not None and since > BEGINNING and capability.has_type_history(kind):
-            deleted = history.deleted_since(kind, since)
-            if deleted:
-                yield Page(stream.name, deleted=deleted)
-        self.skipped.update(history.skipped)
+        if told and self.skipped[NOT_READ]:
+            yield Page(told[0].name, notes=(_NOTE,))
+
+    def _told(self, page: Page, rows: JsonLines, stream: Stream, window: Window) -> Iterator[Page]:
+        # What the history of the whole type tells since the last read needs no call for each resource.
+        with_past = stream.cursor is not None and not self._tells_since(stream, window)
+        kind = stream.resource_type or ""
+        told = [self.history.told(kind, str(text), with_past=with_past) for text in rows.documents.to_pylist()]
+        yield replace(page, rows=replace(rows, documents=pa.array([document for document, _ in told], pa.string())))
+        past = [version for _, versions in told for version in versions]
+        if past:
+            yield past_page(stream, past)
+
+    def _since(self, stream: Stream, window: Window) -> Iterator[Page]:
+        """What the history of a type tells since the last read: its past versions, and deletions."""
+        since = window.since_of(stream.name)
+        if since is not None and self._tells_since(stream, window):
+            with_past = stream.resource_type in self.past_version_types
+            yield from self.history.since(stream, since, with_past=with_past)
+
+    def _tells_since(self, stream: Stream, window: Window) -> bool:
+        since = window.since_of(stream.name) if stream.cursor is not None else None
+        return since is not None and since > BEGINNING and self._has_history(stream, "type")
+
+    def _has_history(self, stream: Stream, level: Literal["type", "instance"]) -> bool:
+        return self.settings.use_history and self.reader.capability.has_history(stream.resource_type or "", level)
+
+    @property
+    def history(self) -> HistoryReader:
+        """Past versions of the server's resources."""
+        if self._history is None:
+            self._history = HistoryReader(self.http, self.context.source, skipped=self.skipped)
+        return self._history
 
     @property
     def reader(self) -> RestReader:

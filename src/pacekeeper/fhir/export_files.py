@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from pacekeeper.errors import ConfigError, DataError, RetryableError
+from pacekeeper.fhir.export_job import ExportSpentError
 from pacekeeper.fhir.manifest import ExportFile
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class FileReader:
             except _Gone:
                 renewed = None if is_renewed else renew()
                 if renewed is None:
-                    raise RetryableError(
+                    raise ExportSpentError(
                         f"source {self.source}: the server has dropped a file of {_word(file.kind)} before it could be "
                         "read; the next run asks for a new export"
                     ) from None
@@ -73,7 +74,7 @@ class FileReader:
                     raise
                 self.http.pause(float(2**attempt))
         if file.count is not None and handed.lines < file.count:
-            raise RetryableError(
+            raise ExportSpentError(
                 f"source {self.source}: a file of {_word(file.kind)} holds {handed.lines} lines, the manifest says "
                 f"{file.count}; run again later"
             )

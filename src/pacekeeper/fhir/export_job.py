@@ -16,6 +16,7 @@ import httpx
 import orjson
 
 from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError, RetryableError
+from pacekeeper.fhir.kept_job import KeptJob
 from pacekeeper.fhir.manifest import Manifest
 from pacekeeper.fhir.outcome import answered_outcome, has_code, outcome_text
 
@@ -38,27 +39,39 @@ class Progress:
     percent: int | None
 
 
+class ExportSpentError(RetryableError):
+    """The export failed in a way that asking for it again cannot mend; a new one may work. Never leaves the SDK."""
+
+
 @dataclass
 class ExportJob:
-    """Kick-off, questions and end of one export; `cancel` it whatever happens.
+    """Kick-off, questions and end of one export; `cancel` it once it is read or of no use.
 
-    wait_seconds: how long the server may be at work. started_at: its own time at the kick-off, once there was one.
+    wait_seconds: how long the server may be at work. kept: the job, once there is one; before that, one to take up,
+    which is left alone where the server has forgotten it. is_taken_up: whether it was not.
     """
 
     http: SourceClient
     source: str
     wait_seconds: float
-    started_at: datetime | None = field(default=None, init=False)
+    kept: KeptJob | None = None
+    is_taken_up: bool = field(default=False, init=False)
     _addresses: list[tuple[str, httpx.URL]] = field(default_factory=list, init=False, repr=False)
 
-    def manifests(self, path: str, types: Sequence[str], since: datetime | None) -> Iterator[Manifest | Progress]:
-        """Progress and manifest, page after page.
+    def manifests(
+        self, path: str, types: Sequence[str], since: datetime | None
+    ) -> Iterator[KeptJob | Manifest | Progress]:
+        """The job as soon as it is there, then progress and manifest, page after page.
 
         Raises ConfigError where the server refuses the export, RetryableError where it may work later, FatalError
         where the server says it failed, DataError where an answer is not what the standard promises.
         """
         started = self.http.seconds
-        address, asked_at = self._kick_off(path, types, since)
+        self.is_taken_up = self.kept is not None and self._is_known(self.kept.url)
+        if self.kept is None or not self.is_taken_up:
+            self.kept = self._kick_off(path, types, since)
+        address, asked_at = str(self.kept.url), self.kept.url
+        yield self.kept
         while True:
             if any(str(asked_at.join(address)) == str(before.join(known)) for known, before in self._addresses):
                 raise DataError(f"source {self.source}: the export's manifests lead in a circle")
@@ -82,15 +95,25 @@ class ExportJob:
 
     def cancel(self) -> None:
         """Tell the server that its files are not needed any more; that it does not understand this does no harm."""
-        if not self._addresses:
+        if self.kept is None:
             return
-        address, asked_at = self._addresses[0]
         try:
-            self.http.exchange(address, method="DELETE", relative_to=asked_at, allow=range(300, 600))
+            self.http.exchange(str(self.kept.url), method="DELETE", allow=range(300, 600))
         except PacekeeperError:
             return
 
-    def _kick_off(self, path: str, types: Sequence[str], since: datetime | None) -> tuple[str, httpx.URL]:
+    @property
+    def started_at(self) -> datetime | None:
+        """The server's own time at the kick-off; null before it, and where it does not say."""
+        return None if self.kept is None else self.kept.started_at
+
+    def _is_known(self, url: httpx.URL) -> bool:
+        asked = self.http.exchange(
+            str(url), headers={"Accept": "application/json"}, allow=(400, 403, 404, 410, *_BROKEN)
+        )
+        return asked.status_code not in {400, 403, 404, 410}
+
+    def _kick_off(self, path: str, types: Sequence[str], since: datetime | None) -> KeptJob:
         params = {"_type": ",".join(types)}
         if since is not None:
             params["_since"] = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -104,14 +127,16 @@ class ExportJob:
                 f"{outcome_text(answered_outcome(response))}. Asked for {', '.join(types)}: put the types it does not "
                 "export into search_types, check export_level and export_group, or set read_by to search"
             )
-        self.started_at = _date(response)
         address = response.headers.get("Content-Location")
         if not address:
             raise DataError(
                 f"source {self.source}: the export was answered {response.status_code} without Content-Location; "
                 "does the server know Bulk Data? Else set read_by to search"
             )
-        return address, response.url
+        try:
+            return KeptJob(response.url.join(address), _date(response))
+        except httpx.InvalidURL:
+            raise DataError(f"source {self.source}: the export's Content-Location is no valid address") from None
 
     def _polled(
         self, address: str, asked_at: httpx.URL, started: float
@@ -124,7 +149,7 @@ class ExportJob:
             if response.status_code in _BROKEN:
                 self._fail(response, "the export")
             if response.status_code in {404, 410}:
-                raise RetryableError(f"source {self.source}: the server has forgotten the export; run again later")
+                raise ExportSpentError(f"source {self.source}: the server has forgotten the export; run again later")
             if response.status_code != httpx.codes.ACCEPTED:
                 return self._manifest(response), response.url
             yield Progress(_percent(response))
@@ -133,8 +158,8 @@ class ExportJob:
                 pause, wait = wait, min(wait * 2, _LAST_WAIT)
             if self.http.seconds - started + pause > self.wait_seconds:
                 raise RetryableError(
-                    f"source {self.source}: the export was not ready after {self.wait_seconds / 60:g} minutes; it is "
-                    "cancelled. Raise export_wait_minutes and deadline_minutes, or export less"
+                    f"source {self.source}: the export was not ready after {self.wait_seconds / 60:g} minutes; the "
+                    "next run asks for it again. Raise export_wait_minutes and deadline_minutes, or export less"
                 )
             self.http.pause(pause)
 
@@ -149,7 +174,7 @@ class ExportJob:
         outcome = answered_outcome(response)
         text = f"source {self.source}: {what} failed with {response.status_code} and {outcome_text(outcome)}"
         if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR or not outcome or has_code(outcome, *_PASSING):
-            raise RetryableError(f"{text}; run again later")
+            raise ExportSpentError(f"{text}; run again later")
         raise FatalError(f"{text}; ask whoever runs the EHR, or set read_by to search")
 
 

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from pacekeeper.errors import ConfigError
 from pacekeeper.fhir.bundle import Entry, entries_of
-from pacekeeper.stream import JsonLines, Page, Stream
+from pacekeeper.fhir.lines import decoded, without
+from pacekeeper.stream import JsonLines, Page, Rejected, Stream
 
 #: Bytes read at once; a page holds the lines of one block.
 BLOCK_BYTES = 16 << 20
@@ -141,6 +142,10 @@ class FolderReader:
 
     def _pages(self, batch: _Batch, origin: str, seen: Counter[str]) -> Iterator[Page]:
         """Pages of a batch. seen: documents of the same file that came before, by type."""
+        unreadable = batch.documents.pop("", [])
+        if unreadable:
+            first = next(s for s in self.streams if s.child_of is None)
+            yield Page(first.name, rejected=[Rejected("no_resource", "an entry of a Bundle")] * len(unreadable))
         for kind, found in batch.documents.items():
             if kind not in self._by_type:
                 self.skipped[f"type {kind}"] += len(found)
@@ -204,24 +209,11 @@ def _lines_of(text: bytes, end: int, *, is_first: bool) -> pa.StringArray:
     try:
         documents.validate(full=True)
     except pa.ArrowInvalid:
-        # A line that is no UTF-8 is no JSON: the mark in front makes sure that the boundary rejects it.
-        found = [_decoded(text[a:b]) for a, b in itertools.pairwise(offsets)]
-        return pa.array(found, pa.string())
+        return pa.array([decoded(text[a:b]) for a, b in itertools.pairwise(offsets)], pa.string())
     return documents
 
 
 def _without_blank(documents: pa.StringArray, first_line: int) -> Iterator[tuple[pa.StringArray, int]]:
     lengths = pc.binary_length(documents).to_numpy()
-    start = 0
     blank = [int(i) for i in np.flatnonzero(lengths <= _BLANK_BYTES) if not documents[int(i)].as_py().strip()]
-    for end in [*blank, len(documents)]:
-        if end > start:
-            yield documents.slice(start, end - start), first_line + start
-        start = end + 1
-
-
-def _decoded(line: bytes) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return "�" + line.decode(errors="replace")
+    yield from without(documents, blank, first_line)

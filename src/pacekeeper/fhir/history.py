@@ -1,26 +1,34 @@
-"""Past versions of resources (`_history`): what was deleted, and when an appointment was cancelled."""
+"""Past versions of resources (`_history`): what they were, what was deleted, when an appointment was cancelled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
+import pyarrow as pa
 
 from pacekeeper.errors import DataError, FatalError
-from pacekeeper.fhir.bundle import next_link
+from pacekeeper.fhir.bundle import is_readable, next_link
 from pacekeeper.fhir.outcome import outcome_text
+from pacekeeper.fhir.parts import part, parts
 from pacekeeper.fhir.stamps import instant
+from pacekeeper.stream import JsonLines, Page, Stream
 
 if TYPE_CHECKING:
     from pacekeeper.http import SourceClient
 
 #: R5 Appointment.cancellationDate, sent back to R4, which has no such element.
 CANCELLATION_DATE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.cancellationDate"
+#: Why a history was skipped: more were asked for than one read may ask for.
+NOT_READ = "history not read"
 _CANCELLED = "cancelled"
+#: Past versions on a page.
+_PAGE_ROWS = 500
 #: Answers by which a server says that it has no such history after all.
 _NONE = (400, 403, 404, 405, 410, 501)
 
@@ -38,15 +46,15 @@ class PastVersion:
 class HistoryReader:
     """Reads `_history` of one server.
 
-    most_calls: histories of single resources read at most; each is a call of its own. skipped: how many more there
-    were, under `history not read`.
+    most_calls: histories of single resources that are read at most, each a call of its own: so many for times of
+    cancellation, and so many for past versions. skipped: how many more there were, under `history not read`.
     """
 
     http: SourceClient
     source: str
     most_calls: int = 1000
-    calls: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
+    _calls: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def versions(
         self, kind: str, identity: str | None = None, *, since: datetime | None = None
@@ -58,9 +66,8 @@ class HistoryReader:
         read: set[str] = set()
         while response.is_success:
             bundle = self._bundle(kind, response)
-            for entry in bundle.get("entry") or ():
-                if isinstance(entry, Mapping):
-                    yield from _version(entry)
+            for entry in parts(bundle, "entry"):
+                yield from _version(entry)
             link = next_link(bundle)
             if link is None:
                 return
@@ -71,33 +78,54 @@ class HistoryReader:
         if read:
             raise FatalError(f"source {self.source}: the history of {kind} ended with status {response.status_code}")
 
-    def deleted_since(self, kind: str, since: datetime) -> list[str]:
-        """Ids of a type that were deleted since, and have not come back."""
-        newest: dict[str, PastVersion] = {}
+    def since(self, stream: Stream, since: datetime, *, with_past: bool) -> Iterator[Page]:
+        """What happened to a type since: its versions, if wanted, and what was deleted and has not come back."""
+        kind = stream.resource_type or ""
+        newest: dict[str, tuple[datetime | None, bool]] = {}
+        waiting: list[str] = []
         for version in self.versions(kind, since=since):
             known = newest.get(version.id)
-            if known is None or (known.at and version.at and version.at > known.at):
-                newest[version.id] = version
-        return sorted(identity for identity, version in newest.items() if version.resource is None)
+            if known is None or (known[0] and version.at and version.at > known[0]):
+                newest[version.id] = version.at, version.resource is None
+            if with_past and version.resource is not None:
+                waiting.append(_document(version))
+            if len(waiting) == _PAGE_ROWS:
+                yield past_page(stream, waiting)
+                waiting = []
+        if waiting:
+            yield past_page(stream, waiting)
+        deleted = sorted(identity for identity, (_, is_deleted) in newest.items() if is_deleted)
+        if deleted:
+            yield Page(stream.name, deleted=deleted)
 
-    def dated(self, document: str) -> str:
-        """A cancelled Appointment with the time it was cancelled, as an extension, where only its history tells it.
+    def told(self, kind: str, document: str, *, with_past: bool) -> tuple[str, list[str]]:
+        """A resource with what only its own history tells, and its past versions, if wanted.
 
-        The time of the first version of the last unbroken run of cancelled ones.
+        A cancelled Appointment gets the time it was cancelled as an extension: that of the first version of the last
+        unbroken run of cancelled ones. A resource in its first version has no history to ask for.
         """
-        resource = orjson.loads(document)
-        extensions = resource.get("extension") or []
-        if resource.get("status") != _CANCELLED or any(_is_date(extension) for extension in extensions):
-            return document
-        if self.calls >= self.most_calls:
-            self.skipped["history not read"] = self.skipped.get("history not read", 0) + 1
-            return document
-        self.calls += 1
-        moment = _cancelled_at(list(self.versions("Appointment", str(resource.get("id")))))
-        if moment is None:
-            return document
-        dated = {"url": CANCELLATION_DATE, "valueDateTime": moment.isoformat()}
-        return orjson.dumps({**resource, "extension": [*extensions, dated]}).decode()
+        try:
+            resource = orjson.loads(document)
+        except orjson.JSONDecodeError:
+            return document, []
+        if not isinstance(resource, dict) or not resource.get("id"):
+            return document, []
+        wants_date = kind == "Appointment" and _lacks_date(resource)
+        wants_past = with_past and part(resource, "meta").get("versionId") not in {None, "1"}
+        if not (wants_date or wants_past):
+            return document, []
+        purpose = "date" if wants_date else "past"
+        if self._calls[purpose] >= self.most_calls:
+            self.skipped[NOT_READ] += 1
+            return document, []
+        self._calls[purpose] += 1
+        versions = list(self.versions(kind, str(resource["id"])))
+        moment = _cancelled_at(versions) if wants_date else None
+        if moment is not None:
+            dated = {"url": CANCELLATION_DATE, "valueDateTime": moment.isoformat()}
+            resource["extension"] = [*parts(resource, "extension"), dated]
+            document = orjson.dumps(resource).decode()
+        return document, [_document(version) for version in versions if version.resource] if with_past else []
 
     def _bundle(self, kind: str, response: httpx.Response) -> Mapping[str, Any]:
         try:
@@ -107,17 +135,30 @@ class HistoryReader:
         found = answer.get("resourceType") if isinstance(answer, Mapping) else None
         if found == "OperationOutcome":
             raise FatalError(f"source {self.source}: the history of {kind} answered {outcome_text(answer)}")
-        if found != "Bundle" or not isinstance(answer, Mapping):
+        if found != "Bundle" or not isinstance(answer, Mapping) or not is_readable(answer):
             raise DataError(f"source {self.source}: the history of {kind} is no FHIR Bundle")
         return answer
 
 
+def past_page(stream: Stream, documents: Sequence[str]) -> Page:
+    """Past versions of a stream's resources."""
+    rows = JsonLines(pa.array(documents, pa.string()), origin=stream.resource_type or "")
+    return Page(stream.name, rows, is_past=True)
+
+
+def _document(version: PastVersion) -> str:
+    """A version's resource as JSON text, with the time that the history gives it."""
+    resource = dict(version.resource or {})
+    if version.at is not None:
+        resource["meta"] = {**part(resource, "meta"), "lastUpdated": version.at.isoformat()}
+    return orjson.dumps(resource).decode()
+
+
 def _version(entry: Mapping[str, Any]) -> Iterator[PastVersion]:
     resource = entry.get("resource")
-    request = entry.get("request") or {}
-    response = entry.get("response") or {}
+    request, response = part(entry, "request"), part(entry, "response")
     if isinstance(resource, Mapping) and resource.get("id"):
-        meta = resource.get("meta") or {}
+        meta = part(resource, "meta")
         moment = instant(meta.get("lastUpdated") or response.get("lastModified"))
         yield PastVersion(str(resource["id"]), moment, None if request.get("method") == "DELETE" else resource)
     elif request.get("method") == "DELETE":
@@ -139,5 +180,7 @@ def _cancelled_at(versions: list[PastVersion]) -> datetime | None:
     return found
 
 
-def _is_date(extension: object) -> bool:
-    return isinstance(extension, Mapping) and extension.get("url") == CANCELLATION_DATE
+def _lacks_date(resource: Mapping[str, Any]) -> bool:
+    """Whether it is cancelled, and does not say since when."""
+    dates = [found for found in parts(resource, "extension") if found.get("url") == CANCELLATION_DATE]
+    return resource.get("status") == _CANCELLED and not dates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import pyarrow as pa
@@ -20,17 +20,25 @@ def documents_of(block: bytes, first_line: int) -> Iterator[tuple[pa.StringArray
     try:
         text = pa.array([block], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
-        text = pa.array(["\n".join(_decoded(line) for line in block.split(b"\n"))], pa.string())
+        text = pa.array(["\n".join(decoded(line) for line in block.split(b"\n"))], pa.string())
     documents = cast("pa.StringArray", pc.list_flatten(pc.split_pattern(text, "\n")))
     is_blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(documents)), pa.scalar(0))
+    yield from without(documents, map(int, pc.indices_nonzero(is_blank).to_numpy()), first_line)
+
+
+def without(
+    documents: pa.StringArray, left_out: Iterable[int], first_line: int
+) -> Iterator[tuple[pa.StringArray, int]]:
+    """Documents between those left out, by ascending position, with the number of the first."""
     start = 0
-    for end in [*map(int, pc.indices_nonzero(is_blank).to_numpy()), len(documents)]:
+    for end in [*left_out, len(documents)]:
         if end > start:
             yield documents.slice(start, end - start), first_line + start
         start = end + 1
 
 
-def _decoded(line: bytes) -> str:
+def decoded(line: bytes) -> str:
+    """The text of a line; of one that is no UTF-8, and so no JSON, with a mark in front that the boundary rejects."""
     try:
         return line.decode()
     except UnicodeDecodeError:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pacekeeper.errors import DataError
+from pacekeeper.fhir.parts import parts
 
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}")
 
@@ -45,7 +46,7 @@ class Manifest:
             raise DataError(
                 f"source {source}: the export ended with JSON that is no manifest (it has no list `output`)"
             )
-        links = [link for link in _list(answer, "link") if link.get("relation") == "next" and link.get("url")]
+        links = [link for link in parts(answer, "link") if link.get("relation") == "next" and link.get("url")]
         return cls(
             transaction_time(answer.get("transactionTime")),
             answer.get("requiresAccessToken") is not False,
@@ -75,13 +76,8 @@ def transaction_time(value: object) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo is not None else None
 
 
-def _list(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = answer.get(name)
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
-
-
 def _files(answer: Mapping[str, Any], name: str, source: str) -> tuple[ExportFile, ...]:
-    listed = _list(answer, name)
+    listed = parts(answer, name)
     if any(not isinstance(item.get("url"), str) for item in listed):
         raise DataError(f"source {source}: the export's manifest lists a file without an address under `{name}`")
     return tuple(

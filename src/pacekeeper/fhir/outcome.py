@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import orjson
 
+from pacekeeper.fhir.parts import parts
+
 _ERRORS = {"error", "fatal"}
 
 
@@ -19,10 +21,7 @@ def outcome_text(outcome: Mapping[str, Any]) -> str:
 
 def issues_of(outcome: object) -> Iterator[Mapping[str, Any]]:
     """Issues of what should be an OperationOutcome; nothing where it is none."""
-    found = outcome.get("issue") if isinstance(outcome, Mapping) else None
-    for issue in found if isinstance(found, list) else ():
-        if isinstance(issue, Mapping):
-            yield issue
+    yield from parts(outcome, "issue")
 
 
 def is_error(outcome: object) -> bool:

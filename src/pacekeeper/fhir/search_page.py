@@ -14,8 +14,9 @@ import httpx
 import orjson
 
 from pacekeeper.errors import ConfigError, DataError, FatalError, RetryableError
-from pacekeeper.fhir.bundle import entries_of, next_link
+from pacekeeper.fhir.bundle import entries_of, is_readable, next_link
 from pacekeeper.fhir.outcome import is_error, outcome_text
+from pacekeeper.fhir.parts import part, parts
 from pacekeeper.fhir.stamps import instant
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ class SearchPage:
     def is_cut_short(self) -> bool:
         """Whether a first page names more matches than it holds, without a way to the others."""
         total = self.bundle.get("total")
-        entries = self.bundle.get("entry") or ()
-        return next_link(self.bundle) is None and isinstance(total, int) and total > len(entries)
+        held = len(parts(self.bundle, "entry"))
+        return next_link(self.bundle) is None and isinstance(total, int) and total > held
 
     @cached_property
     def stamps(self) -> dict[str, datetime]:
@@ -75,7 +76,7 @@ class SearchPage:
         found = {}
         for text in self.documents[:50]:
             resource = orjson.loads(text)
-            meta = resource.get("meta") or {}
+            meta = part(resource, "meta")
             moment = instant(meta.get("lastUpdated"))
             if moment is not None:
                 found[f"{resource.get('id')} {meta.get('versionId')}"] = moment
@@ -84,12 +85,12 @@ class SearchPage:
     @property
     def stated_time(self) -> datetime | None:
         """When the Bundle was made, as it says; a time without a zone is taken as UTC."""
-        return instant((self.bundle.get("meta") or {}).get("lastUpdated"))
+        return instant(part(self.bundle, "meta").get("lastUpdated"))
 
     @property
     def server_time(self) -> datetime | None:
         """The server's clock: when the Bundle was made, else the `Date` of its answer; null where it tells neither."""
-        text = str((self.bundle.get("meta") or {}).get("lastUpdated"))
+        text = str(part(self.bundle, "meta").get("lastUpdated"))
         try:
             found = datetime.fromisoformat(text.replace("Z", "+00:00"))
         except ValueError:
@@ -99,9 +100,8 @@ class SearchPage:
     def sample_code(self) -> str | None:
         """The first code of the first resource that has one."""
         for text in self.documents:
-            code = orjson.loads(text).get("code")
-            for coding in (code.get("coding") or ()) if isinstance(code, dict) else ():
-                if isinstance(coding, dict) and coding.get("code"):
+            for coding in parts(part(orjson.loads(text), "code"), "coding"):
+                if coding.get("code"):
                     return str(coding["code"])
         return None
 
@@ -163,7 +163,7 @@ class SearchPages:
             if not response.is_success:
                 return SearchPage(kind, {}, response.url, _date(response), response.status_code)
             bundle = self._bundle(kind, response)
-            if not any(_is_passing(entry) for entry in bundle.get("entry") or ()):
+            if not any(_is_passing(entry) for entry in parts(bundle, "entry")):
                 return SearchPage(kind, bundle, response.url, _date(response))
             self.http.pause(wait)
             wait *= 2
@@ -184,8 +184,13 @@ class SearchPages:
             raise DataError(
                 f"source {self.source}: the search for {kind} answered something that is no FHIR Bundle; check base_url"
             )
-        for entry in answer.get("entry") or ():
-            resource = (entry.get("resource") or {}) if isinstance(entry, Mapping) else {}
+        if not is_readable(answer):
+            raise DataError(
+                f"source {self.source}: the search for {kind} answered a Bundle with entries or links that are no "
+                "FHIR; nothing of it is used. Try the search by hand, and report what it answers to the server's vendor"
+            )
+        for entry in parts(answer, "entry"):
+            resource = part(entry, "resource")
             if resource.get("resourceType") == "OperationOutcome" and is_error(resource):
                 raise FatalError(
                     f"source {self.source}: the search for {kind} holds an error beside its matches: "
@@ -194,9 +199,9 @@ class SearchPages:
         return answer
 
 
-def _is_passing(entry: object) -> bool:
+def _is_passing(entry: Mapping[str, Any]) -> bool:
     """Whether an entry was refused for a reason that passes: Medplum 5.0.10 does so inside an answer of status 200."""
-    status = str(((entry.get("response") or {}) if isinstance(entry, Mapping) else {}).get("status", ""))
+    status = str(part(entry, "response").get("status", ""))
     return status[:3] == "429" or status[:1] == "5"
 
 

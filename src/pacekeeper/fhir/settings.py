@@ -33,8 +33,11 @@ class FhirSettings(ConnectorSettings):
     are, without being named here. export_wait_minutes: how long the server may work on it.
     partial_export: what happens to an export of which the server says that a part failed: `refuse` fails the source,
     `keep` lands what came, and asks for everything again next time.
-    use_history: read `_history` where the server offers it: deletions, and when appointments were cancelled.
+    use_history: read `_history` where the server offers it: deletions, and of appointments past versions and when they
+    were cancelled.
     """
+
+    without_effect = frozenset({"page_size", "export_wait_minutes", "private_key_file", "key_id"})
 
     base_url: str | None = Field(default=None, pattern=_WEB_ADDRESS)
     folder: Path | None = None

@@ -22,15 +22,17 @@ import pyarrow as pa
 
 from pacekeeper.errors import DataError, PluginError
 from pacekeeper.landing.identity_sql import install_keyed_hash, messages
-from pacekeeper.landing.paths import sql_literal
 from pacekeeper.landing.stream_sql import DOCUMENTS, StreamSql
-from pacekeeper.stream import JsonLines, Page, Rejected, Rows, Stream
+from pacekeeper.sql_text import sql_literal
+from pacekeeper.stream import Incomplete, JsonLines, Page, Rejected, Rows, Stream
 
 if TYPE_CHECKING:
     from pacekeeper.privacy import HashKey
 
-#: Records are worked on together when so many, or so many bytes of them, are waiting. Four of the engine's row groups.
-FLUSH_ROWS = 491_520
+#: Rows that a part's Parquet row group holds.
+ROW_GROUP = 61_440
+#: Records are worked on together when so many, or so many bytes of them, are waiting.
+FLUSH_ROWS = 8 * ROW_GROUP
 FLUSH_BYTES = 384 << 20
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 #: A source that has more undeclared names than this uses its data as names.
@@ -40,7 +42,9 @@ _FILE_NAME = re.compile(r"([A-Za-z_]+)(\.\d{1,6})?(\.[a-z]{2,6})?")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LOCATOR = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
-PartKind = Literal["rows", "rejected", "deleted"]
+_PAST_UNREADABLE = "past_version_unreadable"
+
+PartKind = Literal["rows", "past", "rejected", "deleted"]
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,21 @@ class Part:
     _con: duckdb.DuckDBPyConnection
     _query: str
 
+    def to_arrow(self) -> pa.Table:
+        return self._con.execute(self._query).to_arrow_table()
+
     def to_pylist(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._con.execute(self._query).to_arrow_table().to_pylist()
+        rows: list[dict[str, Any]] = self.to_arrow().to_pylist()
         return rows
 
     def write(self, file: Path, *, columns: str = "*") -> None:
         """Write a Parquet file. columns: SQL for the columns it gets."""
         # Hashes do not compress, and nobody looks one up in a spool: a third of the time for a tenth more bytes.
-        how = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION uncompressed, WRITE_BLOOM_FILTER false"
+        # Half a row group of the warehouse's: a load joins them into whole ones, and leaves its threads less to wait.
+        how = (
+            "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION uncompressed, WRITE_BLOOM_FILTER false, "
+            f"ROW_GROUP_SIZE {ROW_GROUP}"
+        )
         self._con.execute(f"COPY (SELECT {columns} FROM ({self._query})) TO {sql_literal(str(file))} ({how})")
 
 
@@ -68,7 +79,7 @@ Sink = Callable[[PartKind, str, Part], None]
 class StreamCounts:
     """What the boundary saw of one stream. read = kept + duplicate + rejected_rows + sum(out_of_scope).
 
-    duplicate: records of which the same part holds a later reading.
+    duplicate: records of which the same part holds a later reading. incomplete, notes: as its pages said, each once.
     """
 
     read: int = 0
@@ -79,6 +90,8 @@ class StreamCounts:
     out_of_scope: Counter[str] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     undeclared: Counter[str] = field(default_factory=Counter)
+    incomplete: list[Incomplete] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Boundary:
@@ -86,6 +99,7 @@ class Boundary:
 
     rows: the columns that land, content_hash, and the version_id that the row has if it is its record's first version;
     a key once. Parts come in the order of the read; the children of a part's records come right after it.
+    past: the same of past versions, a key as often as it comes, without children.
     rejected: row_key, column_name, reason, locator. deleted: row_key.
     """
 
@@ -104,6 +118,7 @@ class Boundary:
         self._flush_rows = flush_rows
         self._sql = {sql.stream.name: sql for sql in _sql_of(streams, None, source, default_tz)}
         self._pending: dict[str, list[pa.Table]] = {}
+        self._pending_past: dict[str, list[pa.Table]] = {}
         self._seen: Counter[str] = Counter()
         self.counts = {stream.name: StreamCounts() for stream in streams}
         self._con = duckdb.connect()
@@ -121,7 +136,9 @@ class Boundary:
             )
         name = page.stream
         documents = self._documents(page.rows, sql.stream)
-        if documents.num_rows:
+        if documents.num_rows and page.is_past:
+            self._add_past(sql, documents)
+        elif documents.num_rows:
             self._pending.setdefault(name, []).append(documents)
             self._seen[name] += documents.num_rows
             while self.waiting(name) >= self._flush_rows:
@@ -132,6 +149,8 @@ class Boundary:
             self._delete(sql.stream, page.deleted)
         if page.rejected:
             self._reject(sql.stream, page.rejected)
+        if page.incomplete or page.notes:
+            self._remark(page)
 
     def waiting(self, stream: str) -> int:
         """Rows taken in that have not been processed yet."""
@@ -141,7 +160,23 @@ class Boundary:
         """Hand over what is still waiting and release the engine."""
         for name in list(self._pending):
             self._flush(self._sql[name])
+        for name in list(self._pending_past):
+            self._flush_past(self._sql[name])
         self._con.close()
+
+    def _add_past(self, sql: StreamSql, documents: pa.Table) -> None:
+        name = sql.stream.name
+        if sql.stream.cursor is None:
+            raise PluginError(
+                connector=self._source,
+                reason=f"a page of stream {name} holds past versions, and nothing tells their order",
+                fix="declare the stream's cursor",
+            )
+        waiting = self._pending_past.setdefault(name, [])
+        waiting.append(documents)
+        self._seen[name] += documents.num_rows
+        if sum(table.num_rows for table in waiting) >= self._flush_rows:
+            self._flush_past(sql)
 
     def _documents(self, rows: Rows, stream: Stream) -> pa.Table:
         """One row per record: position in the read, document, where it came from."""
@@ -182,9 +217,15 @@ class Boundary:
         if rows is not None and waiting.num_rows > rows:
             self._pending[sql.stream.name] = [waiting.slice(rows)]
             waiting = waiting.slice(0, rows)
-        self._con.register(DOCUMENTS, waiting)
+        self._work_on(waiting, sql, self._process)
+
+    def _flush_past(self, sql: StreamSql) -> None:
+        self._work_on(pa.concat_tables(self._pending_past.pop(sql.stream.name)), sql, self._process_past)
+
+    def _work_on(self, documents: pa.Table, sql: StreamSql, process: Callable[[StreamSql], None]) -> None:
+        self._con.register(DOCUMENTS, documents)
         try:
-            self._process(sql)
+            process(sql)
         except duckdb.Error as error:
             # The engine's own text quotes values.
             raise DataError(
@@ -196,10 +237,7 @@ class Boundary:
 
     def _process(self, sql: StreamSql, records: str | None = None) -> None:
         """Type, hash and hand over the rows of one stream; then explode its children from the rows that were kept."""
-        self._con.execute(sql.parse(records))
-        for statement in sql.hash_tables():
-            self._con.execute(statement)
-        self._con.execute(sql.type_rows())
+        self._type(sql, records)
         self._count(sql)
         if sql.stream.child_of is None:
             self._drop_superseded(sql)
@@ -207,6 +245,29 @@ class Boundary:
         for child in sql.children:
             self._process(child, sql.explode(child))
         self._con.execute(f"DROP TABLE {sql.typed}")
+
+    def _process_past(self, sql: StreamSql) -> None:
+        """Type, hash and hand over past versions. One that cannot be read leaves its record as good as it is."""
+        counts = self.counts[sql.stream.name]
+        self._type(sql)
+        rows = self._con.execute(
+            f"SELECT coalesce(_scope, CASE WHEN _faults IS NOT NULL THEN '{_PAST_UNREADABLE}' END), count(*) "
+            f"FROM {sql.typed} GROUP BY ALL"
+        ).fetchall()
+        for why_not, found in rows:
+            counts.read += found
+            if why_not is None:
+                counts.kept += found
+                self._sink("past", sql.stream.name, Part(self._con, sql.kept))
+            else:
+                counts.out_of_scope[why_not] += found
+        self._con.execute(f"DROP TABLE {sql.typed}")
+
+    def _type(self, sql: StreamSql, records: str | None = None) -> None:
+        self._con.execute(sql.parse(records))
+        for statement in sql.hash_tables():
+            self._con.execute(statement)
+        self._con.execute(sql.type_rows())
 
     def _count(self, sql: StreamSql) -> None:
         counts = self.counts[sql.stream.name]
@@ -279,6 +340,25 @@ class Boundary:
         query = "SELECT NULL::VARCHAR AS row_key, '' AS column_name, reason, locator FROM _units"
         self._sink("rejected", stream.name, Part(self._con, query))
         self._con.unregister("_units")
+
+    def _remark(self, page: Page) -> None:
+        """Put on record what the connector says about the read as a whole."""
+        gaps, notes = list(page.incomplete), list(page.notes)
+        is_sound = all(
+            _REASON.fullmatch(gap.reason)
+            and _LOCATOR.fullmatch(gap.advice)
+            and (gap.first_day is None or gap.last_day is None or gap.first_day <= gap.last_day)
+            for gap in gaps
+        ) and all(_LOCATOR.fullmatch(note) for note in notes)
+        if not is_sound:
+            raise PluginError(
+                connector=self._source,
+                reason=f"a page of stream {page.stream} is incomplete for a reason, or has a note, of a wrong form",
+                fix="give a lower_snake_case reason, days in order, and printable texts of at most 200 characters",
+            )
+        counts = self.counts[page.stream]
+        counts.incomplete = list(dict.fromkeys([*counts.incomplete, *gaps]))
+        counts.notes = list(dict.fromkeys([*counts.notes, *notes]))
 
 
 def _sql_of(

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from pacekeeper.landing.spool import Manifest, read_error, read_manifest
 from pacekeeper.landing.worker import Job
@@ -45,6 +45,14 @@ class Request:
 
     job: Job
     deadline_seconds: float
+
+
+class Extractor(Protocol):
+    """Reads sources, as `extract` does."""
+
+    def __call__(
+        self, requests: Sequence[Request], *, on_progress: Progress | None = None
+    ) -> Generator[Extraction, None, None]: ...
 
 
 def extract(requests: Sequence[Request], *, on_progress: Progress | None = None) -> Generator[Extraction, None, None]:

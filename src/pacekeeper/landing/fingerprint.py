@@ -1,4 +1,4 @@
-"""What a stream's rows were made by: its declaration, the source's time zone and settings, as short digests.
+"""What a stream's rows were made by: its declaration, the source's time zone, settings and files, as short digests.
 
 Where one of them changes, what has landed is no longer what a read would find now, and the stream is read whole again.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from pacekeeper.connector import Connector, ConnectorSettings
 from pacekeeper.stream import Stream
 
 #: Parts of a stream's declaration that change no row: prose, and how far back a read reaches.
@@ -22,17 +23,21 @@ _REASONS = {
     "declaration": "its declaration changed",
     "default_tz": "the source's default_tz changed",
     "settings": "the source's settings changed",
+    "files": "a file that describes the source changed",
 }
 
 
-def fingerprints(streams: Sequence[Stream], *, default_tz: str | None, settings: BaseModel) -> dict[str, str]:
+def fingerprints(connector: Connector[Any]) -> dict[str, str]:
     """Fingerprint by name of every stream that is no child; its children's declarations are part of it.
 
-    settings: the connector's own. Secrets in them have no part: a new token reads the same records.
+    Secrets in the settings have no part: a new token reads the same records.
     """
-    zone, own = _digest(default_tz), _digest(_plain(settings))
+    streams = list(connector.streams)
+    parts = f"default_tz={_digest(connector.context.default_tz)} settings={_digest(_plain(connector.settings))}"
+    if files := connector.site_files():
+        parts += f" files={_digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])}"
     return {
-        stream.name: f"declaration={_digest(_plain(_family(stream, streams)))} default_tz={zone} settings={own}"
+        stream.name: f"declaration={_digest(_plain(_family(stream, streams)))} {parts}"
         for stream in streams
         if stream.child_of is None
     }
@@ -60,7 +65,8 @@ def _plain(value: Any) -> Any:  # Any: whatever a declaration or a settings type
     if isinstance(value, SecretStr | SecretBytes):
         return None
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in sorted(type(value).model_fields)}
+        idle = value.without_effect if isinstance(value, ConnectorSettings) else frozenset()
+        return {name: _plain(getattr(value, name)) for name in sorted({*type(value).model_fields} - idle)}
     if is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _WITHOUT_EFFECT}
         return {"type": type(value).__name__, **parts}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from pacekeeper import columns as c
-from pacekeeper.landing.paths import sql_literal
 from pacekeeper.privacy import HashKey
+from pacekeeper.sql_text import sql_literal
 
 _BLOCK_BYTES = 64
 _REFERENCE = r"^(?:https?://.+/)?[A-Z][A-Za-z]+/([^/?#]{1,128})(?:/_history/[^/]*)?$"

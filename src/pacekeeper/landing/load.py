@@ -12,11 +12,12 @@ from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.errors import ConfigError, DataError, FatalError
 from pacekeeper.landing.dlt_load import load_versions
-from pacekeeper.landing.paths import sql_name
+from pacekeeper.landing.gaps import gaps_of, held_back, remove_closed
 from pacekeeper.landing.rejected import list_rejected
 from pacekeeper.landing.spool import Manifest, StreamManifest
 from pacekeeper.landing.versions import NewVersions, VersionFinder, all_columns, parents_first, schema_of
 from pacekeeper.ops import OpsDatabase, StreamReason, StreamRun, StreamState
+from pacekeeper.sql_text import sql_name
 
 if TYPE_CHECKING:
     from pacekeeper.stream import Stream
@@ -47,6 +48,8 @@ def load_source(
     everything landed, where a stream lost more than `rejected_limit` of its rows in scope (0 to 1): that stream then
     does not count as read completely, and is read from the same point again. Raises FatalError, with everything landed
     and on record, where the ledger does not balance: nothing then counts as read completely.
+
+    A read that lacks something leaves its streams' state where it was (`landing.gaps`).
 
     fingerprints: by stream, what this read's declarations were; kept beside the stream's state.
     """
@@ -83,10 +86,14 @@ def load_source(
         ops.add([*ledger, *reasons])
         _refuse(unbalanced)
     lossy = _lossy_streams(streams, ledger, rejected_limit)
-    states = _states(ops, manifest, streams, found, as_of=as_of, fingerprints=fingerprints or {})
+    before, gaps = ops.rows(StreamState, source=source), gaps_of(manifest)
+    moved = _states(manifest, streams, found, before, as_of=as_of, fingerprints=fingerprints or {})
+    states = held_back(moved, before, gaps, streams)
     declared = {stream.name for stream in streams}
-    ops.remove(state for state in ops.rows(StreamState, source=source) if state.stream not in declared)
-    ops.add([*ledger, *reasons, *(state for state in states if state.stream not in lossy)])
+    ops.remove(state for state in before if state.stream not in declared)
+    ops.add([*ledger, *reasons, *gaps, *(state for state in states if state.stream not in lossy)])
+    # Last, so that a kill in between leaves a gap too many, never one too few.
+    remove_closed(ops, source, gaps, unsure=lossy)
     if lossy:
         raise DataError(
             f"source {source}: more than {rejected_limit:.0%} of the rows of {', '.join(sorted(lossy))} were rejected; "
@@ -223,6 +230,7 @@ def _reasons(run_id: str, source: str, stream: str, counts: StreamManifest) -> l
         "rejected": rejected,
         "out_of_scope": counts.out_of_scope,
         "undeclared": counts.undeclared,
+        "note": dict.fromkeys(counts.notes, 0),
     }
     return [
         StreamReason(run_id=run_id, source=source, stream=stream, kind=kind, reason=reason, rows=rows)
@@ -232,21 +240,21 @@ def _reasons(run_id: str, source: str, stream: str, counts: StreamManifest) -> l
 
 
 def _states(
-    ops: OpsDatabase,
     manifest: Manifest,
     streams: Sequence[Stream],
     found: Mapping[str, NewVersions],
+    before: Sequence[StreamState],
     *,
     as_of: datetime,
     fingerprints: Mapping[str, str],
 ) -> list[StreamState]:
-    before = {state.stream: state.watermark for state in ops.rows(StreamState, source=manifest.source)}
+    marks = {state.stream: state.watermark for state in before}
     return [
         StreamState(
             source=manifest.source,
             stream=stream.name,
             watermark=_watermark(
-                stream, manifest.streams[stream.name], found[stream.name], before.get(stream.name), as_of=as_of
+                stream, manifest.streams[stream.name], found[stream.name], marks.get(stream.name), as_of=as_of
             ),
             complete_through=as_of,
             fingerprint=fingerprints.get(stream.name),

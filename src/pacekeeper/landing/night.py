@@ -12,9 +12,10 @@ from datetime import datetime
 
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
-from pacekeeper.landing.extract import Extraction, Progress, Request, extract, since_of
+from pacekeeper.landing.extract import Extraction, Extractor, Progress, Request, extract, since_of
 from pacekeeper.landing.fingerprint import changed, fingerprints
 from pacekeeper.landing.load import load_source
+from pacekeeper.landing.spool import Manifest
 from pacekeeper.landing.worker import Job
 from pacekeeper.ops import SourceRun, StreamRun, StreamState
 from pacekeeper.privacy import describe, plugin_border
@@ -33,12 +34,18 @@ class _Ready:
 
 
 def land_sources(
-    home: PracticeHome, *, run_id: str, as_of: datetime, on_progress: Progress | None = None
+    home: PracticeHome,
+    *,
+    run_id: str,
+    as_of: datetime,
+    on_progress: Progress | None = None,
+    extractor: Extractor = extract,
 ) -> list[SourceRun]:
     """Read and land every enabled source; one result per source, on record as soon as the source has been landed.
 
     A source that fails, for whatever reason, is a result with state `failed`; the others are landed all the same, and
-    none waits for one that takes longer. Raises ConfigError without the hash secret: nothing is read then.
+    none waits for one that takes longer. Raises ConfigError without the hash secret: nothing is read then. extractor:
+    what reads the sources, in processes of their own unless a test says otherwise.
     """
     home.hash_key()
     home.clear_work()
@@ -51,7 +58,7 @@ def land_sources(
         except PacekeeperError as error:
             results.append(_failed(home, run_id, source, type(error).__name__, str(error)))
     home.ops.add(results)
-    with closing(extract([found.request for found in ready.values()], on_progress=on_progress)) as extractions:
+    with closing(extractor([found.request for found in ready.values()], on_progress=on_progress)) as extractions:
         for extraction in extractions:
             result = _land(home, extraction, ready[extraction.source], run_id=run_id, as_of=as_of)
             home.ops.add([result])
@@ -66,7 +73,7 @@ def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime) -
     connector = home.connector(source)
     with plugin_border(source, settings.connector):
         streams = list(connector.streams)
-        made_by = fingerprints(streams, default_tz=settings.default_tz, settings=connector.settings)
+        made_by = fingerprints(connector)
     job = Job(
         config=str(home.settings.file) if home.settings.file else None,
         run_id=run_id,
@@ -75,6 +82,7 @@ def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime) -
         key_path=str(home.key_path),
         as_of=as_of.isoformat(),
         since=_since(home, source, streams, made_by),
+        checkpoint_path=str(home.checkpoint_path(source)),
     )
     return _Ready(streams, made_by, Request(job, settings.deadline_minutes * 60))
 
@@ -120,6 +128,7 @@ def _land(home: PracticeHome, extraction: Extraction, ready: _Ready, *, run_id: 
         return _failed(home, run_id, source, "FatalError", f"landing failed: {describe(error)}", extraction.seconds)
     for row in ledger:
         _tell(row, seconds=extraction.seconds + time.monotonic() - began)
+    _tell_remarks(extraction.manifest)
     return SourceRun(
         run_id=run_id,
         source=source,
@@ -144,6 +153,17 @@ def _tell(row: StreamRun, *, seconds: float) -> None:
             "seconds": round(seconds, 1),
         },
     )
+
+
+def _tell_remarks(manifest: Manifest) -> None:
+    """What the connector says about the read, and what the read lacks."""
+    for stream, counts in manifest.streams.items():
+        for note in counts.notes:
+            _log.warning("stream noted", extra={"source": manifest.source, "stream": stream, "note": note})
+        for gap in counts.incomplete:
+            days = {"first_day": str(gap.first_day), "last_day": str(gap.last_day)}
+            found = {"source": manifest.source, "stream": stream, "reason": gap.reason, **days, "todo": gap.advice}
+            _log.warning("stream incomplete", extra=found)
 
 
 def _failed(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacekeeper.errors import ConfigError
+from pacekeeper.sql_text import sql_literal, sql_name
 
 _SEGMENT = re.compile(r"(?P<name>[^.\[\]]+)(?:\[(?:(?P<index>\d+|\*)|(?P<field>[^=\]]+)=(?P<value>[^\]]*))\])?")
 _TEXT = "VARCHAR"
@@ -21,16 +22,6 @@ class _Segment:
     index: int | None
     field: str | None
     value: str | None
-
-
-def sql_literal(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def sql_name(name: str) -> str:
-    """A quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def first_field(path: str) -> str:

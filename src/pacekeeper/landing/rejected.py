@@ -6,9 +6,9 @@ from collections.abc import Container
 from pathlib import Path
 
 from pacekeeper.engine.duckdb import Connection
-from pacekeeper.landing.paths import sql_literal, sql_name
 from pacekeeper.landing.spool import StreamManifest, parts
 from pacekeeper.landing.versions import schema_of
+from pacekeeper.sql_text import sql_literal, sql_name
 from pacekeeper.stream import Stream
 
 _SCHEMA = "quarantine"

@@ -1,6 +1,7 @@
 """The spool: what the boundary let through, as Parquet, before the warehouse sees it. Already safe to keep.
 
 <spool>/<run>/<source>/<stream>/rows-000001.parquet      typed rows, keys hashed, as first versions
+                                past-000001.parquet      the same of past versions, without what a version adds
                                 rejected-000001.parquet  row_key, column_name, reason, locator; no values
                                 deleted-000001.parquet   row_key of records the source reports as deleted
                        manifest.json                     written last: the read is complete
@@ -14,13 +15,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from pacekeeper.landing.boundary import Part, PartKind, StreamCounts
-from pacekeeper.landing.paths import sql_literal
-from pacekeeper.stream import Stream
+from pacekeeper.sql_text import sql_literal
+from pacekeeper.stream import Incomplete, Stream
 
 
 @dataclass
@@ -36,6 +37,8 @@ class StreamManifest:
     undeclared: dict[str, int] = field(default_factory=dict)
     watermark: str | None = None
     was_full: bool = True
+    incomplete: list[Incomplete] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -96,6 +99,8 @@ def stream_manifest(counts: StreamCounts, *, watermark: datetime | None, was_ful
         undeclared=dict(counts.undeclared),
         watermark=watermark.isoformat() if watermark else None,
         was_full=was_full,
+        incomplete=counts.incomplete,
+        notes=counts.notes,
     )
 
 
@@ -111,10 +116,21 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     found = json.loads(path.read_text(encoding="utf-8"))
     streams = {
-        name: StreamManifest(**{**stream, "rejected": [tuple(entry) for entry in stream["rejected"]]})
+        name: StreamManifest(
+            **{
+                **stream,
+                "rejected": [tuple(entry) for entry in stream["rejected"]],
+                "incomplete": [_incomplete(**entry) for entry in stream["incomplete"]],
+            }
+        )
         for name, stream in found.pop("streams").items()
     }
     return Manifest(**found, streams=streams)
+
+
+def _incomplete(reason: str, advice: str, first_day: str | None, last_day: str | None) -> Incomplete:
+    first, last = (None if day is None else date.fromisoformat(day) for day in (first_day, last_day))
+    return Incomplete(reason, advice, first, last)
 
 
 def write_error(folder: Path, *, error_class: str, message: str) -> None:
@@ -134,5 +150,5 @@ def read_error(folder: Path) -> tuple[str, str] | None:
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content), encoding="utf-8")
+    temporary.write_text(json.dumps(content, default=date.isoformat), encoding="utf-8")
     os.replace(temporary, path)

@@ -14,7 +14,8 @@ from pacekeeper import columns as c
 from pacekeeper.errors import PluginError
 from pacekeeper.landing import typing_sql
 from pacekeeper.landing.identity_sql import messages
-from pacekeeper.landing.paths import Shape, first_field, json_path, sql_literal, sql_name
+from pacekeeper.landing.paths import Shape, first_field, json_path
+from pacekeeper.sql_text import sql_literal, sql_name
 from pacekeeper.stream import Stream
 
 #: Columns landing adds before a row has versions.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pacekeeper import columns as c
-from pacekeeper.landing.paths import sql_literal
+from pacekeeper.sql_text import sql_literal
 
 #: Every reason a row is rejected for at the boundary, in words.
 REASONS = {

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pacekeeper.engine.duckdb import Connection
-from pacekeeper.landing.paths import sql_literal, sql_name
+from pacekeeper.landing.past import PastVersions
 from pacekeeper.landing.spool import StreamManifest, parts
 from pacekeeper.landing.stream_sql import IDENTITY, raw_columns, version_id
+from pacekeeper.sql_text import sql_literal, sql_name
 from pacekeeper.stream import Stream
 
 #: SQL types of the columns landing adds to the declared ones.
@@ -91,15 +92,18 @@ class VersionFinder:
         is_first = not self._has_rows(stream)
         duplicate = self._load_batch(stream, is_first=is_first)
         read = self._con.count(f"SELECT count(*) FROM {_table('batch', stream)}")
-        self._load_current(stream, manifest)
-        if is_first and not duplicate:
+        past = PastVersions(self._raw, stream, parts(self._folder, stream.name, "past"))
+        self._load_current(stream, manifest, past.needs)
+        if is_first and not duplicate and not past.files:
             inserted, updated, tombstones = read, 0, 0
             self._raw.execute(f"CREATE OR REPLACE TEMP TABLE {_table('gone', stream)} (row_key VARCHAR)")
             files = [Path(file) for file in parts(self._folder, stream.name, "rows")]
         else:
-            inserted, updated = self._find_changed(stream)
+            self._find_changed(stream)
+            read += past.put_before(parts(self._folder, stream.name, "rows"))
+            inserted, updated = past.count()
             tombstones = self._find_gone(stream, manifest)
-            files = [self._write(stream)] if inserted + updated + tombstones else []
+            files = [self._write(stream, past)] if inserted + updated + tombstones else []
         return NewVersions(
             files=files,
             is_first=is_first,
@@ -152,8 +156,8 @@ class VersionFinder:
         self._with_duplicates.add(stream.name)
         return int(row[0]) if row else 0
 
-    def _find_changed(self, stream: Stream) -> tuple[int, int]:
-        """Fill `changed`: what the read holds and the raw table does not; returns new and edited records."""
+    def _find_changed(self, stream: Stream) -> None:
+        """Fill `changed`: what the read holds and the raw table does not."""
         changed = _table("changed", stream)
         self._raw.execute(
             f"CREATE OR REPLACE TEMP TABLE {changed} AS SELECT b.row_key, b.part, b.content_hash, "
@@ -162,12 +166,11 @@ class VersionFinder:
             f"FROM {_table('batch', stream)} b LEFT JOIN {_table('current', stream)} c ON c.row_key = b.row_key "
             "WHERE c.row_key IS NULL OR c.is_deleted OR c.content_hash <> b.content_hash"
         )
-        inserted = self._con.count(f"SELECT count(*) FROM {changed} WHERE is_new")
-        return inserted, self._con.count(f"SELECT count(*) FROM {changed} WHERE NOT is_new")
 
-    def _load_current(self, stream: Stream, manifest: StreamManifest) -> None:
+    def _load_current(self, stream: Stream, manifest: StreamManifest, more: Sequence[str]) -> None:
         current = _table("current", stream)
         names = ["row_key", *(["parent_key"] if stream.child_of else []), "version_id", "version_no", "content_hash"]
+        names += more
         if stream.name not in self._tables:
             typed = ", ".join(f"NULL::{all_columns(stream)[n]} AS {n}" for n in names)
             self._raw.execute(
@@ -221,7 +224,7 @@ class VersionFinder:
         has_nameless = any(column in {"", stream.key} for column, _, _ in manifest.rejected)
         return manifest.was_full and manifest.read > 0 and not has_nameless
 
-    def _write(self, stream: Stream) -> Path:
+    def _write(self, stream: Stream, past: PastVersions) -> Path:
         """The versions and tombstones of one stream, as a Parquet file."""
         file = self._into / f"{stream.name}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -234,6 +237,7 @@ class VersionFinder:
                 f"SELECT {landed}, v.predecessor_id, v.version_no, v.content_hash, false AS is_deleted "
                 f"FROM {_read(files)} r {versions}"
             )
+        selects += past.rows(list(columns))
         empty = ", ".join(f"c.{n}" if n in IDENTITY else f"NULL::{t} AS {sql_name(n)}" for n, t in columns.items())
         selects.append(
             f"SELECT {empty}, c.version_id AS predecessor_id, c.version_no + 1 AS version_no, "

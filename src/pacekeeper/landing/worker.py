@@ -14,15 +14,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pacekeeper.errors import PacekeeperError, PluginError
 from pacekeeper.stream import Window
 
+if TYPE_CHECKING:
+    from pacekeeper.landing.boundary import Boundary
+    from pacekeeper.registry import Builder
+
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told. since: ISO instants by stream, lag already taken off; a stream left out is read whole."""
+    """What a worker is told. since: ISO instants by stream, lag already taken off; a stream left out is read whole.
+
+    checkpoint_path: where an interrupted read leaves how it is taken up; null = nowhere.
+    """
 
     config: str | None
     run_id: str
@@ -31,18 +38,27 @@ class Job:
     key_path: str
     as_of: str
     since: Mapping[str, str]
+    checkpoint_path: str | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
 
-def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> None:
+def run_job(
+    job: Job,
+    on_progress: Callable[[str, int], None] | None = None,
+    *,
+    build: Builder | None = None,
+    boundary_type: type[Boundary] | None = None,
+) -> None:
     """Read the source into its spool folder. Raises what the source raises, scrubbed at the plugin border.
 
-    on_progress: told after every page how many rows of its stream have been read.
+    on_progress: told after every page how many rows of its stream have been read. build: what makes the connector;
+    null = the registry. boundary_type: what types and hashes the pages; null = Boundary.
     """
     from pacekeeper import registry
     from pacekeeper.landing.boundary import Boundary
+    from pacekeeper.landing.checkpoint import read_checkpoint, write_checkpoint
     from pacekeeper.landing.spool import Manifest, SpoolWriter, stream_manifest, write_manifest
     from pacekeeper.privacy import guarded, load_hash_key, plugin_border
     from pacekeeper.settings import load_settings
@@ -52,16 +68,25 @@ def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> 
     settings = load_settings(Path(job.config) if job.config else None)
     source = settings.sources[job.source]
     key = load_hash_key(Path(job.key_path))
-    connector = registry.build_source(job.source, source, settings, clock=lambda: datetime.now(UTC))
+    build = build or registry.build_source
+    connector = build(job.source, source, settings, lambda: datetime.now(UTC))
     with plugin_border(job.source, source.connector):
         streams = list(connector.streams)
     folder = Path(job.folder)
     spool = SpoolWriter(folder, streams, batch_id=job.run_id, as_of=as_of)
-    boundary = Boundary(streams, source=job.source, key=key, default_tz=source.default_tz, sink=spool)
+    boundary = (boundary_type or Boundary)(
+        streams, source=job.source, key=key, default_tz=source.default_tz, sink=spool
+    )
     since = {name: datetime.fromisoformat(text) for name, text in job.since.items()}
     top_level = [stream for stream in streams if stream.child_of is None]
     whole = any(stream.name not in since for stream in top_level)
-    window = Window(since=None if whole else min(since.values(), default=None), until=as_of, per_stream=since)
+    kept = Path(job.checkpoint_path) if job.checkpoint_path else None
+    window = Window(
+        since=None if whole else min(since.values(), default=None),
+        until=as_of,
+        per_stream=since,
+        resume={} if kept is None else read_checkpoint(kept),
+    )
     watermarks: dict[str, datetime] = {}
     #: What the source says about the completeness of a read, where it is not what the window asked for.
     whole_streams: dict[str, bool] = {}
@@ -69,6 +94,8 @@ def run_job(job: Job, on_progress: Callable[[str, int], None] | None = None) -> 
         pages = connector.read(streams, window)
     for page in guarded(pages, source=job.source, connector=source.connector):
         boundary.add(page)
+        if page.checkpoint is not None and kept is not None:
+            write_checkpoint(kept, page.checkpoint, connector=source.connector)
         if page.watermark is not None:
             if page.watermark.tzinfo is None:
                 raise PluginError(

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from pacekeeper.connector import Connector
+from pacekeeper.connector import EntityMapping
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.calendar import build_calendar
 from pacekeeper.mapping.crosswalk_file import Crosswalk, read_crosswalk
 from pacekeeper.mapping.ehr_interval import build_ehr_intervals
+from pacekeeper.mapping.gaps import keep_gaps_of, list_gaps
 from pacekeeper.mapping.identity import match_identities
 from pacekeeper.mapping.practice import write_practice
 from pacekeeper.mapping.result import MappingResult
 from pacekeeper.mapping.run import map_source, remove_unconfigured
-from pacekeeper.mapping.suspect import list_suspects
-from pacekeeper.ops import EntityState, MappingReason, MappingRun, StreamState, UnmappedValue
+from pacekeeper.mapping.suspect import SessionPart, list_suspects, session_parts
+from pacekeeper.ops import EntityState, MappingReason, MappingRun, StreamGap, StreamState, UnmappedValue
 from pacekeeper.privacy import describe, plugin_border
+from pacekeeper.stream import Stream
 
 
 def map_sources(
@@ -37,25 +38,35 @@ def map_sources(
     file = home.settings.crosswalk_file
     crosswalk = Crosswalk() if file is None else read_crosswalk(file, home.hash_key())
     results: list[MappingResult] = []
+    parts: dict[str, list[SessionPart]] = {}
     with home.warehouse.connect() as connection:
         connection.create_schemas()
         write_practice(connection, home.settings.practice)
         remove_unconfigured(connection, configured=configured)
+        keep_gaps_of(connection, configured=configured)
         home.ops.remove(state for state in home.ops.rows(EntityState) if state.source not in configured)
         for name in home.sources:
             if source in {None, name}:
-                results += _map_one(home, connection, name, run_id=run_id, as_of=as_of, entity=entity)
+                results += _map_one(home, connection, name, parts, run_id=run_id, as_of=as_of, entity=entity)
         match_identities(connection, crosswalk)
         build_calendar(connection, practice=home.settings.practice, as_of=as_of)
         build_ehr_intervals(connection, home_tz=home.settings.practice.home_tz)
-        list_suspects(connection)
+        list_suspects(connection, parts, configured=configured)
     _record(home, results, run_id)
     return results
 
 
 def _map_one(
-    home: PracticeHome, connection: Connection, source: str, *, run_id: str, as_of: datetime, entity: str | None
+    home: PracticeHome,
+    connection: Connection,
+    source: str,
+    parts: dict[str, list[SessionPart]],
+    *,
+    run_id: str,
+    as_of: datetime,
+    entity: str | None,
 ) -> list[MappingResult]:
+    """Map a source; parts: gets what of its records are parts of sessions."""
     settings = home.sources[source]
     results: list[MappingResult] = []
     try:
@@ -71,7 +82,10 @@ def _map_one(
             quarantine_limit=settings.quarantine_limit,
             only=entity,
         )
-        _move_completeness(home, source, connector, results)
+        with plugin_border(source, connector.name):
+            streams, mappings = list(connector.streams), list(connector.entity_mappings())
+        _move_completeness(home, connection, source, streams, mappings, results)
+        parts[source] = session_parts(streams, mappings)
     except PacekeeperError as error:
         results.append(_failed(source, str(error)))
     except Exception as error:  # noqa: BLE001  one source's fault stops no other; the text may hold data
@@ -85,14 +99,17 @@ def _failed(source: str, message: str) -> MappingResult:
 
 def _move_completeness(
     home: PracticeHome,
+    connection: Connection,
     source: str,
-    connector: Connector[Any],
+    declared: Sequence[Stream],
+    mappings: Sequence[EntityMapping],
     results: Sequence[MappingResult],
 ) -> None:
-    """An entity is complete as far as the streams it is mapped from, once its slice has been swapped in."""
-    with plugin_border(source, connector.name):
-        roots = {stream.name: stream.child_of for stream in connector.streams}
-        mappings = list(connector.entity_mappings())
+    """An entity is complete as far as the streams it is mapped from, once its slice has been swapped in.
+
+    It lacks what these streams lack.
+    """
+    roots = {stream.name: stream.child_of for stream in declared}
     complete = {state.stream: state.complete_through for state in home.ops.rows(StreamState, source=source)}
     streams_of: dict[str, set[str]] = {}
     for mapping in mappings:
@@ -104,13 +121,16 @@ def _move_completeness(
     before = {state.entity: state.complete_through for state in on_record}
     # What is no longer mapped would be stale for ever.
     home.ops.remove(state for state in on_record if state.entity not in streams_of)
+    swapped = {result.entity for result in results if result.state == "swapped"}
+    list_gaps(connection, source, home.ops.rows(StreamGap, source=source), streams_of=streams_of, swapped=swapped)
     states = []
     for entity, streams in streams_of.items():
         marks = [complete.get(stream) for stream in streams]
         through = None if None in marks else min(mark for mark in marks if mark is not None)
-        swapped = any(result.entity == entity and result.state == "swapped" for result in results)
         states.append(
-            EntityState(source=source, entity=entity, complete_through=through if swapped else before.get(entity))
+            EntityState(
+                source=source, entity=entity, complete_through=through if entity in swapped else before.get(entity)
+            )
         )
     home.ops.add(states)
 

@@ -10,9 +10,9 @@ from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.reason import sentence
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import ConfigError
-from pacekeeper.landing.paths import sql_literal
 from pacekeeper.landing.rejected import source_and_stream
 from pacekeeper.landing.typing_sql import REASONS
+from pacekeeper.sql_text import sql_literal
 
 _RAW = "raw_"
 #: End of the names of schemas dlt loads by way of.

@@ -20,7 +20,7 @@ from pacekeeper.mapping.practice import practice_key
 from pacekeeper.mapping.quarantine import drop_raw_quarantine
 from pacekeeper.mapping.raw_tables import merged_value_maps, raw_tables
 from pacekeeper.mapping.result import MappingResult, MappingState
-from pacekeeper.mapping.stage import Slice, drop_stage_tables, stage_slice
+from pacekeeper.mapping.stage import Compiler, Slice, drop_stage_tables, stage_slice
 from pacekeeper.mapping.validate import FAULTS, find_faults
 from pacekeeper.privacy import plugin_border
 from pacekeeper.settings import PracticeSettings
@@ -39,6 +39,7 @@ class _Run:
     as_of: datetime
     run_id: str
     quarantine_limit: float
+    compiler: Compiler | None
 
 
 def map_source(
@@ -52,13 +53,14 @@ def map_source(
     value_maps: Mapping[str, Mapping[str, str]] | None = None,
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
     only: str | None = None,
+    compiler: Compiler | None = None,
 ) -> list[MappingResult]:
     """Bring one source's slices up to date with its raw tables; one result per entity it maps to.
 
     A mapping that fails leaves its entity's last good slice, and does not stop the others. A slice of which more than
     `quarantine_limit` of the rows break the contract is not swapped either; the faults are on record all the same.
     Slices of entities the source no longer maps to are removed. value_maps: the site's overrides. only: one entity;
-    the slices of all others stay.
+    the slices of all others stay. compiler: what makes a mapping SQL; null = `stage.compiled`.
     Raises ConfigError or PluginError where nothing of the source can be mapped.
     """
     with plugin_border(source, connector.name):
@@ -72,7 +74,7 @@ def map_source(
             value_maps=merged_value_maps(source, connector.site_value_maps(), value_maps or {}),
         )
     drop_stage_tables(connection, source)
-    run = _Run(connection, connector.name, practice_key(practice.name), as_of, run_id, quarantine_limit)
+    run = _Run(connection, connector.name, practice_key(practice.name), as_of, run_id, quarantine_limit, compiler)
     wanted = {entity: found for entity, found in mappings.items() if only in {None, entity}}
     results = [_map_entity(run, entity, found, raw) for entity, found in wanted.items()]
     _remove_slices(connection, source, entities=set(ENTITIES) - set(mappings))
@@ -125,7 +127,15 @@ def _stage_validate_swap(
     run: _Run, entity: type[Entity], mappings: Sequence[EntityMapping], raw: RawTables, began: float
 ) -> MappingResult:
     connection = run.connection
-    staged = stage_slice(connection, entity, mappings, raw, connector=run.connector, practice_key=run.practice_key)
+    staged = stage_slice(
+        connection,
+        entity,
+        mappings,
+        raw,
+        connector=run.connector,
+        practice_key=run.practice_key,
+        compiler=run.compiler,
+    )
     find_faults(connection, staged)
     bad = connection.count(f"SELECT count(DISTINCT row_no) FROM {FAULTS}")
     is_over = staged.rows > 0 and bad / staged.rows > run.quarantine_limit

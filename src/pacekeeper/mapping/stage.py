@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import ibis
 
@@ -23,6 +23,8 @@ OUT_OF_SCOPE = "out_of_scope"
 _VERSIONS = "@versions"
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _MOST_REASONS = 50
+#: Makes a mapping SQL; called as `compiled` is.
+Compiler: TypeAlias = "Callable[..., tuple[str, frozenset[str]]]"
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,20 @@ def stage_slice(
     *,
     connector: str,
     practice_key: str,
+    compiler: Compiler | None = None,
 ) -> Slice:
     """Run the mappings of one source to one entity and put their wanted rows together.
 
     A mapping of a stream without rows gives none, and is not run: many a server fills few of its declared streams.
+    compiler: null = `compiled`.
     Raises PluginError where a mapping does not fit the contract, DataError where it loses or multiplies rows.
     """
     name = str(entity.__tablename__)
     table = f'stage."{name}__{raw.source}"'
     counted = [(mapping, _rows_of(connection, raw, mapping.of)) for mapping in mappings]
+    naming = {"connector": connector, "practice_key": practice_key}
     parts = [
-        _stage(connection, entity, mapping, raw, number, rows, connector=connector, practice_key=practice_key)
+        _stage(connection, entity, mapping, raw, number, rows, compiler=compiler or compiled, **naming)
         for number, (mapping, rows) in enumerate(counted, start=1)
         if rows
     ]
@@ -114,11 +119,12 @@ def _stage(
     number: int,
     in_scope: int,
     *,
+    compiler: Compiler,
     connector: str,
     practice_key: str,
 ) -> _Staged:
     label = f"mapping {getattr(mapping.build, '__name__', number)} of {mapping.of} to {mapping.entity}"
-    sql, fractional = compiled(
+    sql, fractional = compiler(
         connection, entity, mapping, raw, label=label, connector=connector, practice_key=practice_key
     )
     table = f'stage."{mapping.entity}__{raw.source}__{number}"'

@@ -13,11 +13,12 @@ from pacekeeper.measures.completeness import (
     SourceCompleteness,
     arrow_rows,
 )
+from pacekeeper.measures.doubt import with_doubts
 from pacekeeper.measures.mart import Mart, Step, column_ddl, sql_of
-from pacekeeper.measures.suspect import with_suspects
 from pacekeeper.measures.tables import CanonicalTables, canonical_tables, open_table
 from pacekeeper.measures.versions import merge_verdicts
 from pacekeeper.policy import Policy
+from pacekeeper.sql_text import sql_literal
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -36,7 +37,7 @@ def materialise_marts(
     """Build the marts in order; rows per mart come back (of a versioned mart: rows of all versions)."""
     con.raw_sql("SET TimeZone='UTC'")
     con.raw_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    tables = with_suspects(con, with_completeness(con, canonical_tables(con), completeness))
+    tables = with_doubts(con, with_completeness(con, canonical_tables(con), completeness))
     rows: dict[str, int] = {}
     steps: list[str] = []
     for mart in marts:
@@ -61,17 +62,13 @@ def with_completeness(
 ) -> CanonicalTables:
     """Store what was read how far as `marts.source_completeness`, so that an unknown verdict can be traced."""
     con.raw_sql(f"CREATE OR REPLACE TABLE {SCHEMA}.{COMPLETENESS_TABLE} ({COMPLETENESS_DDL})")
-    con.raw_sql(f"COMMENT ON TABLE {SCHEMA}.{COMPLETENESS_TABLE} IS {quoted(COMPLETENESS_DESCRIPTION)}")
+    con.raw_sql(f"COMMENT ON TABLE {SCHEMA}.{COMPLETENESS_TABLE} IS {sql_literal(COMPLETENESS_DESCRIPTION)}")
     con.con.register("_completeness", arrow_rows(completeness))
     try:
         con.raw_sql(f"INSERT INTO {SCHEMA}.{COMPLETENESS_TABLE} SELECT * FROM _completeness")
     finally:
         con.con.unregister("_completeness")
     return tables.with_table(COMPLETENESS_TABLE, open_table(con, COMPLETENESS_TABLE, SCHEMA))
-
-
-def quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _prepare(con: Backend, step: Step, tables: CanonicalTables, policy: Policy, as_of: datetime) -> CanonicalTables:
@@ -99,7 +96,9 @@ def _replace(con: Backend, mart: Mart, tables: CanonicalTables, policy: Policy, 
 
 def _comment(con: Backend, mart: Mart) -> None:
     about = f"{mart.description} Grain: {mart.grain}. Primary key: {', '.join(mart.primary_key)}."
-    con.raw_sql(f"COMMENT ON TABLE {SCHEMA}.{mart.name} IS {quoted(about)}")
+    con.raw_sql(f"COMMENT ON TABLE {SCHEMA}.{mart.name} IS {sql_literal(about)}")
     for column in mart.columns:
         unit = f" Unit: {column.unit}." if column.unit else ""
-        con.raw_sql(f'COMMENT ON COLUMN {SCHEMA}.{mart.name}."{column.name}" IS {quoted(column.description + unit)}')
+        con.raw_sql(
+            f'COMMENT ON COLUMN {SCHEMA}.{mart.name}."{column.name}" IS {sql_literal(column.description + unit)}'
+        )

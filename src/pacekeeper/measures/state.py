@@ -21,8 +21,9 @@ class Reason(StrEnum):
     """Why a verdict is what it is; null for pass.
 
     no_source: nothing that is configured tells.
-    stale: a source was last read completely before the week's end.
-    partial: input of unknown status.
+    stale: a source was last read completely before the week's end; a read that lacks something is not complete.
+    partial: input of unknown status, input that was last rejected, or input of days that a source is known to lack.
+    defaulted: nothing but attendance that nobody reviewed: the source's own default stands there.
     low_denominator: too little to judge by.
     ramp, leave: the floor does not hold.
     above_warning, above_ceiling: the value itself.
@@ -35,6 +36,7 @@ class Reason(StrEnum):
     NO_SOURCE = "no_source"
     STALE = "stale"
     PARTIAL = "partial"
+    DEFAULTED = "defaulted"
     LOW_DENOMINATOR = "low_denominator"
     RAMP = "ramp"
     LEAVE = "leave"

@@ -22,6 +22,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     tables.StreamRun,
     tables.StreamReason,
     tables.StreamState,
+    tables.StreamGap,
     tables.EntityState,
     tables.MappingRun,
     tables.MappingReason,

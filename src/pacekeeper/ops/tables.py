@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect
@@ -79,7 +79,10 @@ class StreamRun(SQLModel, table=True):
 
 
 class StreamReason(SQLModel, table=True):
-    """Why rows of a stream did not land: kind is rejected, out_of_scope or undeclared (a field, by name)."""
+    """Why rows of a stream did not land: kind is rejected, out_of_scope or undeclared (a field, by name).
+
+    Kind `note` is what the connector says about the read, in reason; its rows are 0.
+    """
 
     run_id: str = Field(primary_key=True)
     source: str = Field(primary_key=True)
@@ -101,6 +104,22 @@ class StreamState(SQLModel, table=True):
     watermark: datetime | None = Field(default=None, sa_type=UtcDateTime)
     complete_through: datetime | None = Field(default=None, sa_type=UtcDateTime)
     fingerprint: str | None = None
+
+
+class StreamGap(SQLModel, table=True):
+    """What the latest read of a stream is known to lack; none = nothing. number: from 1, by stream.
+
+    first_day, last_day: local days of which records are lacking; null = open on that side, both null = it may be any
+    record that changed since the stream's `complete_through`.
+    """
+
+    source: str = Field(primary_key=True)
+    stream: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    reason: str
+    advice: str
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 class EntityState(SQLModel, table=True):

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pacekeeper.testing.canary import plant
-    from pacekeeper.testing.conformance import ConnectorSuite, Folder, NoRow, Row, local
-    from pacekeeper.testing.fhir_server import Faults, FhirServer
+    from pacekeeper.testing.conformance import (
+        SOURCE,
+        ConnectorSuite,
+        Corpus,
+        Folder,
+        Night,
+        NoRow,
+        Row,
+        Server,
+        Site,
+        local,
+    )
+    from pacekeeper.testing.fhir_server import ExportFaults, Faults, FhirServer
     from pacekeeper.testing.practice import PlantedBreach, Practice, build_practice
     from pacekeeper.testing.simulator import Endpoint, Simulator
-    from pacekeeper.testing.simulator_auth import ApiKeyAuth, BasicAuth, BearerAuth, OAuthAuth
-    from pacekeeper.testing.simulator_http import Call, Reply
+    from pacekeeper.testing.simulator_auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, OAuthAuth
+    from pacekeeper.testing.simulator_http import DEFAULT_NOW, Call, LoopbackServer, Reply
     from pacekeeper.testing.simulator_paging import (
         CursorPages,
         LinkedPages,
@@ -22,21 +33,29 @@ if TYPE_CHECKING:
         OffsetPages,
     )
     from pacekeeper.testing.simulator_replay import Live, Recorder, Replay
+    from pacekeeper.testing.source_tree import installed_from
 
 __all__ = [
+    "DEFAULT_NOW",
+    "SOURCE",
     "ApiKeyAuth",
+    "Auth",
     "BasicAuth",
     "BearerAuth",
     "Call",
     "ConnectorSuite",
+    "Corpus",
     "CursorPages",
     "Endpoint",
+    "ExportFaults",
     "Faults",
     "FhirServer",
     "Folder",
     "LinkHeaderPages",
     "LinkedPages",
     "Live",
+    "LoopbackServer",
+    "Night",
     "NoPages",
     "NoRow",
     "NumberedPages",
@@ -48,26 +67,35 @@ __all__ = [
     "Replay",
     "Reply",
     "Row",
+    "Server",
     "Simulator",
+    "Site",
     "build_practice",
+    "installed_from",
     "local",
     "plant",
 ]
 
 _HOMES = {
     "ApiKeyAuth": "simulator_auth",
+    "Auth": "simulator_auth",
     "BasicAuth": "simulator_auth",
     "BearerAuth": "simulator_auth",
     "Call": "simulator_http",
     "ConnectorSuite": "conformance",
+    "Corpus": "conformance",
     "CursorPages": "simulator_paging",
+    "DEFAULT_NOW": "simulator_http",
     "Endpoint": "simulator",
+    "ExportFaults": "_faults",
     "Faults": "_faults",
     "FhirServer": "fhir_server",
     "Folder": "conformance",
     "LinkHeaderPages": "simulator_paging",
     "LinkedPages": "simulator_paging",
     "Live": "simulator_replay",
+    "LoopbackServer": "simulator_http",
+    "Night": "conformance",
     "NoPages": "simulator_paging",
     "NoRow": "conformance",
     "NumberedPages": "simulator_paging",
@@ -79,8 +107,12 @@ _HOMES = {
     "Replay": "simulator_replay",
     "Reply": "simulator_http",
     "Row": "conformance",
+    "SOURCE": "conformance",
+    "Server": "conformance",
     "Simulator": "simulator",
+    "Site": "conformance",
     "build_practice": "practice",
+    "installed_from": "source_tree",
     "local": "conformance",
     "plant": "canary",
 }

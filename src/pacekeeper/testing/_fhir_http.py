@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 from datetime import datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
@@ -15,6 +13,7 @@ import orjson
 from pacekeeper.testing._fhir_export_http import answer_cancel, answer_export, is_export
 from pacekeeper.testing._fhir_store import UnknownParameter, empty_bundle, history_bundle
 from pacekeeper.testing._fhir_tokens import ASSERTION_TYPE, client_of
+from pacekeeper.testing._loopback import QuietHandler
 
 if TYPE_CHECKING:
     from pacekeeper.testing.fhir_server import FhirServer
@@ -23,24 +22,12 @@ SEARCH_PARAMETERS = ("_id", "_lastUpdated", "_sort", "_count")
 _CONFIGURATION = "/.well-known/smart-configuration"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """One connection; `owner` is the server it belongs to."""
 
     owner: ClassVar[FhirServer]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    timeout = 60
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Silence: a log line would hold ids."""
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """The server's own time, so that nothing depends on the machine's clock."""
-        del timestamp
-        return format_datetime(self.owner.store.clock, usegmt=True)
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  http.server looks for this name
         parts = urlsplit(self.path)
         self._count(parts.path)
         if parts.path == "/fhir/metadata":
@@ -80,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.answer(200, body)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  http.server looks for this name
         parts = urlsplit(self.path)
         self._count(parts.path)
         form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
@@ -89,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer_token(form)
 
-    def do_DELETE(self) -> None:
+    def do_DELETE(self) -> None:  # noqa: N802  http.server looks for this name
         parts = urlsplit(self.path)
         self._count(f"DELETE {parts.path}")
         with self.owner.lock:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
@@ -24,12 +22,13 @@ from pacekeeper.testing._fhir_export import Exports
 from pacekeeper.testing._fhir_http import Handler
 from pacekeeper.testing._fhir_store import ResourceStore
 from pacekeeper.testing._fhir_tokens import Tokens
+from pacekeeper.testing._loopback import Loopback
 from pacekeeper.testing._resources import TYPES, Resource
 
 __all__ = ["ExportFaults", "Faults", "FhirServer", "main"]
 
 
-class FhirServer:
+class FhirServer(Loopback):
     """Serves `resources` (lists of FHIR resources by type) at `url` on an ephemeral port of 127.0.0.1.
 
     A page holds at most `page_size` rows, whatever `_count` asks for, in the order the lists have, unless `_sort` says
@@ -38,6 +37,8 @@ class FhirServer:
     too (SMART Backend Services). `exports.jobs` are the exports that were asked for. `calls` counts requests by path
     without query; `requests` holds them in order, with query. faults may be set anew at any time.
     """
+
+    handler = Handler
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class FhirServer:
         client_secret: str = "demo-secret",  # noqa: S107 - for loopback only
         jwks: Sequence[Mapping[str, Any]] = (),
     ) -> None:
+        super().__init__(port=port)
         self.store = ResourceStore(resources, page_size=page_size)
         self.token = token
         self.client_id = client_id
@@ -61,42 +63,11 @@ class FhirServer:
         self.calls: Counter[str] = Counter()
         self.requests: list[str] = []
         self.tokens = Tokens(token)
-        self.stopping = threading.Event()
-        self.lock = threading.Lock()
         self.data_calls = 0
-        self._port = port
-        self._http: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> Self:
-        """Listen, in a thread of its own."""
-        handler = type("BoundHandler", (Handler,), {"owner": self})
-        self._http = _Server(("127.0.0.1", self._port), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop listening; calls that hang are let go."""
-        self.stopping.set()
-        if self._http is not None and self._thread is not None:
-            self._http.shutdown()
-            self._http.server_close()
-            self._thread.join(timeout=5)
-            self._http = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
-    def root(self) -> str:
-        """http://127.0.0.1:port"""
-        if self._http is None:
-            raise RuntimeError("the FHIR server is not running; use it in a `with` block or call start()")
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+    def now(self) -> datetime:
+        return self.store.clock
 
     @property
     def url(self) -> str:
@@ -127,17 +98,6 @@ class FhirServer:
             self.requests.clear()
             self.data_calls = 0
             self.tokens = Tokens(self.token)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # Any: socketserver's own signature
-        """Clients that go away are part of the tests, not news; anything else is a fault of this server."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 def read_folder(folder: Path) -> dict[str, list[Resource]]:

@@ -128,16 +128,22 @@ def _answer_key(people: Sequence[Person], calendar: Calendar, built: Built) -> l
     return sorted(found.values(), key=lambda one: (one.week_id, one.npi, one.guardrail))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a practice to a folder."""
-    parser = argparse.ArgumentParser(prog="python -m pacekeeper.testing.practice", description=main.__doc__)
+def asked_for(arguments: Sequence[str] | None, *, module: str, about: str | None) -> tuple[Practice, Path, int]:
+    """The practice a command line describes, the folder to write to, and the seed."""
+    parser = argparse.ArgumentParser(prog=f"python -m pacekeeper.testing.{module}", description=about)
     parser.add_argument("--clinicians", type=int, default=40)
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; made where it is missing")
     chosen = parser.parse_args(arguments)
-    practice = build_practice(clinicians=chosen.clinicians, weeks=chosen.weeks, seed=chosen.seed)
-    practice.write(chosen.out)
+    made = build_practice(clinicians=chosen.clinicians, weeks=chosen.weeks, seed=chosen.seed)
+    return made, chosen.out, chosen.seed
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write a practice to a folder."""
+    practice, out, _ = asked_for(arguments, module="practice", about=main.__doc__)
+    practice.write(out)
     rows = sum(len(resources) for resources in practice.resources.values())
     sys.stdout.write(f"{rows} resources, {len(practice.files)} files, as of {practice.as_of.isoformat()}\n")
 

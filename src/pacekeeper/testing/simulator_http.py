@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
+
+from pacekeeper.testing._loopback import Loopback, QuietHandler
 
 #: The time every server says it is, unless told otherwise: nothing depends on the machine's clock.
 DEFAULT_NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -79,83 +77,8 @@ class Reply:
         return self.content if isinstance(self.content, bytes) else orjson.dumps(self.content)
 
 
-class LoopbackServer:
-    """Listens at `url` on an ephemeral port of 127.0.0.1 inside a `with` block; subclasses answer.
-
-    requests: every call so far, in order. now: what the `Date` header says.
-    """
-
-    def __init__(self, *, port: int = 0) -> None:
-        self.requests: list[Call] = []
-        self.now = DEFAULT_NOW
-        self.lock = threading.RLock()
-        self.stopping = threading.Event()
-        self._port = port
-        self._http: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
-
-    def answer(self, call: Call) -> Reply:
-        """The answer to one call."""
-        raise NotImplementedError
-
-    @property
-    def url(self) -> str:
-        """http://127.0.0.1:port"""
-        if self._http is None:
-            raise RuntimeError(f"the {type(self).__name__} is not running; use it in a `with` block or call start()")
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def start(self) -> Self:
-        """Listen, in a thread of its own."""
-        handler = type("BoundHandler", (_Handler,), {"owner": self})
-        self.stopping.clear()
-        self._http = _Server(("127.0.0.1", self._port), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop listening; calls that hang are let go."""
-        self.stopping.set()
-        if self._http is not None and self._thread is not None:
-            self._http.shutdown()
-            self._http.server_close()
-            self._thread.join(timeout=5)
-            self._http = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # Any: socketserver's own signature
-        """Clients that go away are part of the tests, not news; anything else is a fault of this server."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection; `owner` is the server it belongs to."""
-
+class _Handler(QuietHandler):
     owner: ClassVar[LoopbackServer]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    timeout = 60
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Silence: a log line would hold ids."""
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        del timestamp
-        return format_datetime(self.owner.now, usegmt=True)
 
     def _do(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -189,3 +112,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2] if reply.cut else body)
         self.wfile.flush()
         self.close_connection = self.close_connection or reply.cut
+
+
+class LoopbackServer(Loopback):
+    """Listens at `url` on an ephemeral port of 127.0.0.1 inside a `with` block; subclasses answer.
+
+    requests: every call so far, in order. now: what the `Date` header says.
+    """
+
+    handler = _Handler
+    now: datetime = DEFAULT_NOW
+
+    def __init__(self, *, port: int = 0) -> None:
+        super().__init__(port=port)
+        self.requests: list[Call] = []
+
+    def answer(self, call: Call) -> Reply:
+        """The answer to one call."""
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        """http://127.0.0.1:port"""
+        return self.root

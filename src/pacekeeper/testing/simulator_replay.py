@@ -26,7 +26,17 @@ from pacekeeper.testing.simulator_http import Call, LoopbackServer, Reply
 
 #: Stands in a recording for the server's own address.
 _BASE = "{base}"
-_KEPT_HEADERS = ("content-type", "link", "retry-after")
+#: Headers that are passed on; of these a recording holds what has one of the forms below, and nothing else.
+_PASSED_HEADERS = ("content-type", "link", "retry-after")
+_RECORDED_FORMS = {
+    "content-type": re.compile(
+        r"(application/((fhir|problem|hal)\+)?(json|xml)|application/(x-)?ndjson|text/(plain|html|xml|csv))"
+        r"(; ?charset=(utf-8|us-ascii|iso-8859-1))?",
+        re.IGNORECASE,
+    ),
+    "retry-after": re.compile(r"\d{1,6}|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"),
+}
+_LINK = re.compile(r'<([^>]*)>[^<,]*;\s*rel="?(next|prev|previous|first|last|self)\b')
 _NOT_SENT_ON = frozenset({"host", "content-length", "connection", "accept-encoding"})
 #: Fields that hold secrets, whatever `keep` says.
 _SECRET = re.compile(r"token|secret|password|passwd|api_?key|assertion|signature|authorization|cookie", re.IGNORECASE)
@@ -56,6 +66,12 @@ class Scrubber:
         if isinstance(value, int | float):
             return int(self._digest(str(value)), 16) % 1_000_000_007
         return self.link(value) if value.startswith((self._base, "/")) else self._stand_in(value)
+
+    def headers(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Headers whose values can hold nothing of a record; links with stand-ins, and of what they say only `rel`."""
+        found = {name: given[name] for name, form in _RECORDED_FORMS.items() if form.fullmatch(given.get(name, ""))}
+        links = [f'<{self.link(to)}>; rel="{relation}"' for to, relation in _LINK.findall(given.get("link", ""))]
+        return found | ({"link": ", ".join(links)} if links else {})
 
     def link(self, address: str) -> str:
         """An address of the server, relative to it, with stand-ins in path and query."""
@@ -111,7 +127,7 @@ class Recorder(LoopbackServer):
             return Reply(status=405, content={"error": "the recorder only reads"})
         headers = {name: value for name, value in call.headers.items() if name not in _NOT_SENT_ON}
         answer = httpx.request(call.method, self._base + call.target, headers=headers, content=call.body, timeout=60)
-        kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+        kept = {name: answer.headers[name] for name in _PASSED_HEADERS if name in answer.headers}
         with self.lock:
             self.requests.append(call)
             self._exchanges.append(self._scrubbed(call, answer.status_code, kept, answer.content))
@@ -129,12 +145,11 @@ class Recorder(LoopbackServer):
             content = self._scrubber.content(orjson.loads(body))
         except orjson.JSONDecodeError:
             content = None
-        links = re.sub(r"<([^>]*)>", lambda found: f"<{self._scrubber.link(found[1])}>", headers.get("link", ""))
         return {
             "method": call.method,
             "target": self._scrubber.link(call.target),
             "status": status,
-            "headers": {**headers, **({"link": links} if links else {})},
+            "headers": self._scrubber.headers(headers),
             "content": content,
         }
 

@@ -8,7 +8,6 @@ clinician has the NPI that EHR and HR have, its client the member number `member
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from pacekeeper.testing._x12_claims import BillingKey, Outcome, Service, outcome_of, services_of
 from pacekeeper.testing._x12_sets import acknowledgement, claim_set, remittance
-from pacekeeper.testing.practice import Practice, build_practice
+from pacekeeper.testing.practice import Practice, asked_for
 from pacekeeper.testing.x12_writer import Envelope, SetContent
 
 CLAIMS = ("HC", "005010X222A1")
@@ -160,15 +159,9 @@ def _from_payer(kind: tuple[str, str], control: int, day: date) -> Envelope:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a practice's billing files to a folder."""
-    parser = argparse.ArgumentParser(prog="python -m pacekeeper.testing.x12_files", description=main.__doc__)
-    parser.add_argument("--clinicians", type=int, default=40)
-    parser.add_argument("--weeks", type=int, default=26)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to; made where it is missing")
-    chosen = parser.parse_args(arguments)
-    practice = build_practice(clinicians=chosen.clinicians, weeks=chosen.weeks, seed=chosen.seed)
-    found = billing_files(practice, seed=chosen.seed)
-    found.write(chosen.out)
+    practice, out, seed = asked_for(arguments, module="x12_files", about=main.__doc__)
+    found = billing_files(practice, seed=seed)
+    found.write(out)
     sys.stdout.write(f"{len(found.files)} files, {found.key.claims} claims\n")
 
 

@@ -56,6 +56,30 @@ def print_sources(console: Console, home: PracticeHome, run_id: str) -> None:
             console.print(f"[bold red]{source.source}[/]  {escape(source.message or '')}", soft_wrap=True)
 
 
+def print_notes(console: Console, home: PracticeHome, run_id: str) -> None:
+    """What connectors said about their reads."""
+    from pacekeeper.ops import StreamReason
+
+    for row in home.ops.rows(StreamReason, run_id=run_id, kind="note"):
+        console.print(f"[yellow]{row.source}[/]  {escape(row.reason)}", soft_wrap=True)
+
+
+def print_incomplete(console: Console, home: PracticeHome) -> None:
+    """What the latest reads are known to lack: what rests on it is unknown."""
+    from pacekeeper.measures.doubt import days_of
+    from pacekeeper.ops import StreamGap
+
+    gaps = [gap for gap in home.ops.rows(StreamGap) if gap.source in home.sources]
+    if not gaps:
+        return
+    title = "Known to be incomplete (what rests on it is unknown)"
+    table = plain_table(title, ("source", "stream", "reason", "lacks", "what to do"))
+    for gap in sorted(gaps, key=lambda gap: (gap.source, gap.stream, gap.number)):
+        days = days_of(gap.first_day, gap.last_day)
+        table.add_row(gap.source, gap.stream, gap.reason, days, escape(gap.advice))
+    console.print(table)
+
+
 def print_quarantine(console: Console, home: PracticeHome) -> None:
     """Quarantined rows by source, table and reason."""
     from pacekeeper.mapping import list_quarantine

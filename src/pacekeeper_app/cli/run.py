@@ -77,6 +77,8 @@ def report_night(home: PracticeHome, console: Console, night: NightResult) -> in
     if night.failures:
         console.print("Yesterday's tables are still published. Mend what is named above and run again.")
         return EXIT_FAILED
+    findings.print_notes(console, home, night.run_id)
+    findings.print_incomplete(console, home)
     findings.print_quarantine(console, home)
     findings.print_unmapped(console, home, night.run_id)
     findings.print_verdicts(console, home)

@@ -68,3 +68,4 @@ def _print_sources(console: Console, home: PracticeHome) -> None:
                 shown += f" [dim]on {started[latest.run_id]:%Y-%m-%d %H:%M} UTC[/]"
         table.add_row(source, settings.connector, shown, through, escape((latest.message if latest else None) or ""))
     console.print(table)
+    findings.print_incomplete(console, home)

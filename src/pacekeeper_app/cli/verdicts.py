@@ -108,15 +108,21 @@ def _unknown_of(row: dict[str, Any]) -> tuple[str, str]:  # Any: column values o
 
 
 def _explained(home: PracticeHome, rows: list[dict[str, Any]]) -> dict[tuple[str, str], str]:  # Any: as above
-    """What is missing, for guardrails with a verdict that is unknown for want of a source, by guardrail and reason."""
-    asked = {_unknown_of(row) for row in rows if row["state"] == "unknown" and row["reason"] == "no_source"}
+    """What is missing, and what is known to be incomplete, for verdicts that are unknown, by guardrail and reason."""
+    asked = {_unknown_of(row) for row in rows if row["state"] == "unknown"}
     if not asked:
         return {}
-    from pacekeeper.capability import practice_capability
-    from pacekeeper_assets.explanation import why_no_source
+    from pacekeeper_assets.explanation import why_incomplete, why_no_source
 
-    texts = why_no_source(practice_capability(home), {guardrail_id for guardrail_id, _ in asked})
-    return {(guardrail_id, reason): texts[guardrail_id] for guardrail_id, reason in sorted(asked)}
+    with home.published.connect(read_only=True) as connection:
+        texts = why_incomplete(connection, {guardrail_id for guardrail_id, _ in asked})
+    without = {guardrail_id for guardrail_id, reason in asked if reason == "no_source"}
+    if without:
+        from pacekeeper.capability import practice_capability
+
+        missing = why_no_source(practice_capability(home), without)
+        texts |= {(guardrail_id, "no_source"): text for guardrail_id, text in missing.items()}
+    return {key: texts[key] for key in sorted(asked) if key in texts}
 
 
 def _text(value: object) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import httpx
 import orjson
 from pydantic import SecretStr
 
@@ -50,13 +51,20 @@ def signed(kind: str = "rsa", **more: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def connected(server: FhirServer, waits: list[float] | None = None, **more: Any) -> Iterator[Fhir]:
+def connected(
+    server: FhirServer,
+    waits: list[float] | None = None,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    **more: Any,
+) -> Iterator[Fhir]:
     """The connector on a server; waits receives every pause it makes, none of which is waited."""
     given = more if "client_id" in more else {"token": SecretStr("demo-token"), **more}
     settings = FhirSettings.model_validate({"base_url": server.url, **given})
     config = Fhir.http_config(settings)
     assert config is not None
-    with SourceClient(config, source="ehr", sleep=(waits if waits is not None else []).append) as client:
+    slept = waits if waits is not None else []
+    with SourceClient(config, source="ehr", sleep=slept.append, transport=transport) as client:
         yield Fhir(settings, context(), client)
 
 
@@ -106,6 +114,11 @@ def appointment(n: int, updated: str = EARLY, *, status: str = "booked") -> dict
 
 def practitioner(identity: str = "c1") -> dict[str, Any]:
     return {"resourceType": "Practitioner", "id": identity, "meta": {"versionId": "1", "lastUpdated": EARLY}}
+
+
+def bundle_of(*resources: dict[str, Any]) -> dict[str, Any]:
+    """A search's answer, without a total."""
+    return {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": resource} for resource in resources]}
 
 
 def corpus() -> dict[str, list[dict[str, Any]]]:

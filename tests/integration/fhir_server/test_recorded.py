@@ -92,8 +92,8 @@ def test_medplums_pages_hold_each_appointment_once(medplum: Medplum) -> None:
 def test_medplum_offers_no_type_history_and_says_so(medplum: Medplum) -> None:
     with reading(f"{medplum.root}/fhir/R4") as connector:
         capability = connector.reader.capability
-        assert capability.has_instance_history("Appointment")
-        assert not capability.has_type_history("Appointment")
+        assert capability.has_history("Appointment", "instance")
+        assert not capability.has_history("Appointment", "type")
         assert capability.names("Appointment", "_sort")
         pages(connector, "appointment", since=BETWEEN)
         assert not any("/Appointment/_history" in request for request in medplum.requests)

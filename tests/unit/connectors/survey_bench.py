@@ -11,6 +11,7 @@ from tests.raw_bench import RawBench
 
 from pacekeeper.connector import Connector, SourceContext
 from pacekeeper.http import SourceClient
+from pacekeeper.testing import Faults
 from pacekeeper.testing.limesurvey_server import LimeSurveyServer
 from pacekeeper.testing.redcap_project import RedcapProject, dictionary_row
 from pacekeeper.testing.redcap_server import RedcapServer
@@ -30,6 +31,14 @@ date = "phq9_date"
 total = "phq9_total"
 respondent = "self"
 """
+#: Faults that pass: a read survives each of them.
+PASSING_FAULTS = {
+    "429": Faults(too_many_on=frozenset({2})),
+    "500": Faults(error_500_on=frozenset({1, 4})),
+    "503": Faults(error_503_on=frozenset({3})),
+    "reset": Faults(reset_on=frozenset({4})),
+    "truncated": Faults(truncate_on=frozenset({5})),
+}
 STAFF_FILE = """
 [staff_survey]
 instrument = "pulse"

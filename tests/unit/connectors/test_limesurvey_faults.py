@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.connectors.survey_bench import limesurvey
+from tests.unit.connectors.survey_bench import PASSING_FAULTS, limesurvey
 
 from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError, RetryableError
 from pacekeeper.testing import Faults
@@ -79,17 +79,7 @@ def test_a_server_whose_sessions_never_hold_ends_in_an_error(server: LimeSurveyS
     assert server.logins == 2
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [
-        Faults(too_many_on=frozenset({2})),
-        Faults(error_500_on=frozenset({1, 4})),
-        Faults(error_503_on=frozenset({3})),
-        Faults(reset_on=frozenset({4})),
-        Faults(truncate_on=frozenset({5})),
-    ],
-    ids=["429", "500", "503", "reset", "truncated"],
-)
+@pytest.mark.parametrize("faults", PASSING_FAULTS.values(), ids=PASSING_FAULTS)
 def test_a_passing_fault_is_survived_and_nothing_is_lost_or_doubled(
     server: LimeSurveyServer, tmp_path: Path, faults: Faults
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.connectors.survey_bench import CLIENT_FILE, TOKEN, client_project, phq9, redcap
+from tests.unit.connectors.survey_bench import CLIENT_FILE, PASSING_FAULTS, TOKEN, client_project, phq9, redcap
 
 from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError, RetryableError
 from pacekeeper.stream import Window
@@ -31,17 +31,7 @@ def read(server: RedcapServer, tmp_path: Path, **how: Any) -> Any:
     return redcap(server, tmp_path, CLIENT_FILE, batch_size=2, **how).read()
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [
-        Faults(too_many_on=frozenset({2})),
-        Faults(error_500_on=frozenset({1, 4})),
-        Faults(error_503_on=frozenset({3})),
-        Faults(reset_on=frozenset({4})),
-        Faults(truncate_on=frozenset({4})),
-    ],
-    ids=["429", "500", "503", "reset", "truncated"],
-)
+@pytest.mark.parametrize("faults", PASSING_FAULTS.values(), ids=PASSING_FAULTS)
 def test_a_passing_fault_is_survived_and_nothing_is_lost_or_doubled(
     server: RedcapServer, tmp_path: Path, faults: Faults
 ) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.site_files import assert_told, fault_of
 from tests.unit.connectors.survey_bench import (
     CLIENT_FILE,
     STAFF_FILE,
@@ -17,18 +17,10 @@ from tests.unit.connectors.survey_bench import (
 )
 
 from pacekeeper.errors import ConfigError
+from pacekeeper.landing.fingerprint import changed, fingerprints
 from pacekeeper.testing.redcap_project import RedcapProject
 from pacekeeper.testing.redcap_server import RedcapServer
 from pacekeeper_connectors.redcap.site import load_site
-
-
-def fault_of(tmp_path: Path, text: str) -> str:
-    file = tmp_path / "redcap.toml"
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError) as raised:
-        load_site(file)
-    assert "redcap.toml" in str(raised.value)
-    return str(raised.value)
 
 
 def test_both_examples_are_accepted_with_their_defaults(tmp_path: Path) -> None:
@@ -63,9 +55,8 @@ def test_both_examples_are_accepted_with_their_defaults(tmp_path: Path) -> None:
 def test_a_fault_names_file_table_key_and_what_is_allowed(
     tmp_path: Path, before: str, after: str, expected: str
 ) -> None:
-    assert before in CLIENT_FILE
-    text = fault_of(tmp_path, CLIENT_FILE.replace(before, after))
-    assert re.search(expected, text), text
+    file = tmp_path / "redcap.toml"
+    assert_told(load_site, file, CLIENT_FILE, before=before, after=after, expected=expected)
 
 
 @pytest.mark.parametrize(
@@ -82,15 +73,14 @@ def test_a_fault_names_file_table_key_and_what_is_allowed(
     ],
 )  # fmt: skip
 def test_a_fault_of_a_staff_survey_is_named_too(tmp_path: Path, before: str, after: str, expected: str) -> None:
-    assert before in STAFF_FILE
-    text = fault_of(tmp_path, STAFF_FILE.replace(before, after))
-    assert re.search(expected, text), text
+    file = tmp_path / "redcap.toml"
+    assert_told(load_site, file, STAFF_FILE, before=before, after=after, expected=expected)
 
 
 def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"redcap\.toml does not exist: create it \(docs/connectors/redcap\.md"):
         load_site(tmp_path / "redcap.toml")
-    assert "there is neither [measures.<name>] nor [staff_survey]" in fault_of(tmp_path, "")
+    assert "there is neither [measures.<name>] nor [staff_survey]" in fault_of(load_site, tmp_path / "redcap.toml", "")
 
 
 def health_of(tmp_path: Path, project: RedcapProject, file: str, **settings: Any) -> str:
@@ -142,3 +132,15 @@ def test_a_staff_survey_takes_neither_free_text_nor_identifiers(tmp_path: Path, 
 def test_incremental_wants_a_zone_and_clients(tmp_path: Path, file: str, zone: str | None, expected: str) -> None:
     with RedcapServer({}) as server, pytest.raises(ConfigError, match=expected):
         redcap(server, tmp_path, file, zone=zone, incremental=True)
+
+
+def test_a_changed_file_has_everything_read_again_and_another_size_of_calls_nothing(tmp_path: Path) -> None:
+    def made_by(file: str, **settings: Any) -> dict[str, str]:
+        return fingerprints(redcap(server, tmp_path, file, incremental=True, **settings).connector)
+
+    with RedcapServer({}) as server:
+        before = made_by(CLIENT_FILE)
+        assert made_by(CLIENT_FILE, batch_size=3) == before
+        now = made_by(CLIENT_FILE.replace('date = "phq9_date"', ""))
+    reasons = [(name, changed(found, now[name])) for name, found in before.items()]
+    assert reasons == [(name, "a file that describes the source changed") for name in ("response", "client")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pacekeeper.testing.conformance.declared import Folder, NoRow, Row, Server, local
+from pacekeeper.testing.conformance.declared import Corpus, Folder, NoRow, Row, Server, local
+from pacekeeper.testing.conformance.site import SOURCE, Night, Site
 from pacekeeper.testing.conformance.suite import ConnectorSuite
 
-__all__ = ["ConnectorSuite", "Folder", "NoRow", "Row", "Server", "local"]
+__all__ = ["SOURCE", "ConnectorSuite", "Corpus", "Folder", "Night", "NoRow", "Row", "Server", "Site", "local"]

@@ -6,21 +6,15 @@ What is planted follows from the declared streams, so that it fits every connect
 from __future__ import annotations
 
 import copy
-import gzip
 import re
-import shutil
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from pacekeeper.columns import Code, Key, MatchKey, Ref
 from pacekeeper.stream import Stream
+from pacekeeper.testing.canary_scan import MARK
 from pacekeeper.testing.conformance.record_path import Place, Record, elements, path_of, places, put, take
 
-MARK = "CANARY"
 #: Free text as a person types it into the wrong box.
 SLIPPED = f"{MARK}slip's mother called, won't come; call back!"
 #: A field that no connector can have declared.
@@ -138,56 +132,3 @@ def new_code(column: Code, number: int) -> str | None:
         if len(code) <= column.max_length and re.fullmatch(column.pattern, code):
             return code
     return None
-
-
-def canary_places(folder: Path, *, ignoring: Sequence[Path], scratch: Path) -> list[str]:
-    """Where canaries lie in a folder: `file`, or `file: table.column`. ignoring: the source itself."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.is_symlink() or any(path == i or i in path.parents for i in ignoring):
-            continue
-        if has_mark(path.read_bytes()) or has_mark(path.name.encode()):
-            found.append(path.name)
-        found += [f"{path.name}: {place}" for place in _inside(path, scratch)]
-    return found
-
-
-def has_mark(content: bytes | str) -> bool:
-    """Whether a canary shows, in whatever case."""
-    raw = content.encode() if isinstance(content, str) else content
-    return MARK.encode() in raw or MARK.lower().encode() in raw or MARK.title().encode() in raw
-
-
-def _inside(path: Path, scratch: Path) -> Iterator[str]:
-    """Places with a canary in a file whose bytes need not show it."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    if head.startswith(b"\x1f\x8b"):
-        if has_mark(gzip.decompress(path.read_bytes())):
-            yield "unpacked"
-    elif head.startswith(b"PAR1"):
-        table = duckdb.sql(f"FROM read_parquet('{path}')").to_arrow_table()
-        yield from (name for name in table.column_names if has_mark(str(table[name].to_pylist())))
-    elif head[8:12] == b"DUCK":
-        yield from _in_duckdb(path, scratch)
-    elif head.startswith(b"SQLite format 3"):
-        with sqlite3.connect(path) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            yield from (t for t in tables if has_mark(str(connection.execute(f'SELECT * FROM "{t}"').fetchall())))
-
-
-def _in_duckdb(path: Path, scratch: Path) -> Iterator[str]:
-    copied = scratch / path.name
-    shutil.copy(path, copied)
-    with duckdb.connect(copied) as connection:
-        columns = connection.execute(
-            "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND NOT internal AND data_type = 'VARCHAR'"
-        ).fetchall()
-        for schema, table, column in columns:
-            row = connection.execute(
-                f'SELECT count(*) FROM "{schema}"."{table}" WHERE contains(upper("{column}"), ?)', [MARK]
-            ).fetchone()
-            if (row and row[0]) or has_mark(f"{schema} {table} {column}"):
-                yield f"{schema}.{table}.{column}"
-    copied.unlink()

@@ -18,7 +18,6 @@ from pacekeeper.mapping.result import MappingResult
 from pacekeeper.stream import Stream
 from pacekeeper.testing._faults import Faults
 from pacekeeper.testing.conformance.declared import Corpus, Folder, Row, Server
-from pacekeeper.testing.conformance.prepared import empty_warehouse
 from pacekeeper.testing.conformance.site import Night, Site
 from pacekeeper.testing.simulator import Endpoint, Simulator
 from pacekeeper.testing.simulator_http import DEFAULT_NOW
@@ -102,9 +101,10 @@ class Declarations:
         return self.records.get(stream.name, kind if kind is not None and kind in self.corpus else stream.name)
 
     @pytest.fixture(scope="class")
-    def lab(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    @classmethod
+    def lab(cls, tmp_path_factory: pytest.TempPathFactory) -> Lab:
         """Where the tests of one suite try the connector; what is landed once is shared."""
-        return Lab(request.cls(), tmp_path_factory.mktemp("suite"))
+        return Lab(cls(), tmp_path_factory.mktemp("suite"))
 
     @pytest.fixture(autouse=True)
     def _stated_skip(self, request: pytest.FixtureRequest) -> None:
@@ -156,7 +156,6 @@ class Lab:
             default_tz=self.suite.default_tz,
             home_tz=self.suite.home_tz,
             as_of=self.suite.as_of,
-            empty_warehouse=empty_warehouse(),
             **how,
         )
 

@@ -11,14 +11,8 @@ from pydantic import SecretStr
 
 from pacekeeper.landing.versions import all_columns
 from pacekeeper.testing._faults import Faults
-from pacekeeper.testing.conformance.canaries import (
-    MARK,
-    UNDECLARED,
-    canary_places,
-    has_mark,
-    with_canaries,
-    with_undeclared,
-)
+from pacekeeper.testing.canary_scan import MARK, canary_places, has_mark
+from pacekeeper.testing.conformance.canaries import UNDECLARED, with_canaries, with_undeclared
 from pacekeeper.testing.conformance.declarations import Declarations, Lab
 from pacekeeper.testing.conformance.declared import Folder, Server
 from pacekeeper.testing.conformance.site import SOURCE, Site

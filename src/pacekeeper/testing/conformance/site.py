@@ -10,25 +10,22 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import duckdb
 import httpx
 
 from pacekeeper.connector import Connector, SourceContext
-from pacekeeper.engine.duckdb import Connection
 from pacekeeper.errors import FatalError, PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.http import SourceClient
-from pacekeeper.landing import night
-from pacekeeper.landing.extract import Extraction, Request
+from pacekeeper.landing.extract import Extraction, Extractor, Request
 from pacekeeper.landing.fingerprint import fingerprints
+from pacekeeper.landing.night import land_sources
 from pacekeeper.landing.spool import parts, read_manifest
 from pacekeeper.landing.worker import run_job
 from pacekeeper.mapping.result import MappingResult
@@ -37,7 +34,14 @@ from pacekeeper.privacy import HashKey, describe
 from pacekeeper.settings import Settings, SourceSettings, load_settings
 from pacekeeper.source_options import validated_options
 from pacekeeper.stream import Page, Stream, check_streams
-from pacekeeper.testing.conformance.prepared import certificate_authorities, mappings_compiled_once
+from pacekeeper.testing.conformance.boundary_memo import BoundaryOnce
+from pacekeeper.testing.conformance.prepared import (
+    PreparedHome,
+    certificate_authorities,
+    compiled_once,
+    empty_warehouse,
+)
+from pacekeeper.testing.simulator_http import DEFAULT_NOW
 
 SOURCE = "suite"
 #: Every practice of a suite has the same secret, so that rows can be compared.
@@ -79,8 +83,8 @@ class Night:
 class Site:
     """Lands and maps source `suite` of a practice in `folder`, one day after the other.
 
-    options: what [sources.suite] holds, besides what every source has. timeout_seconds: of the connector's client.
-    empty_warehouse: a warehouse with all its schemas and no row; null for a copy of a practice that has one.
+    options: what [sources.suite] holds, besides what every source has. as_of: of the first night, less a day.
+    timeout_seconds: of the connector's client.
     """
 
     def __init__(
@@ -89,11 +93,10 @@ class Site:
         connector: type[Connector[Any]],
         options: Mapping[str, Any],
         *,
-        default_tz: str | None,
-        home_tz: str,
-        as_of: datetime,
+        default_tz: str | None = None,
+        home_tz: str = "UTC",
+        as_of: datetime = DEFAULT_NOW,
         timeout_seconds: float = 10.0,
-        empty_warehouse: Path | None = None,
     ) -> None:
         self.folder = folder
         self.connector_type = connector
@@ -104,7 +107,6 @@ class Site:
         self._practice = {"name": "Suite", "home_tz": home_tz}
         self._default_tz = default_tz
         self._slept: list[float] = []
-        self._empty_warehouse = empty_warehouse
         self._home: PracticeHome | None = None
         self._reader: duckdb.DuckDBPyConnection | None = None
 
@@ -114,10 +116,10 @@ class Site:
         if self._home is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "pacekeeper.toml").write_text(self._settings_text(), encoding="utf-8")
-            self._home = PracticeHome(load_settings(self.folder / "pacekeeper.toml"))
+            self._home = PreparedHome(load_settings(self.folder / "pacekeeper.toml"), self._build)
             self._home.data_dir.mkdir(exist_ok=True)
-            if self._empty_warehouse is not None:
-                shutil.copy(self._empty_warehouse, self._home.warehouse.path)
+            if not self._home.warehouse.path.exists():
+                shutil.copy(empty_warehouse(), self._home.warehouse.path)
             self._home.key_path.touch(mode=0o600)
             self._home.key_path.write_bytes(_SECRET)
         return self._home
@@ -152,8 +154,7 @@ class Site:
 
     def settings_stay(self) -> None:
         """Another port is no other server: what is known of the streams still holds."""
-        connector = self.connector()
-        made_by = fingerprints(connector.streams, default_tz=self._default_tz, settings=connector.settings)
+        made_by = fingerprints(self.connector())
         states = self.home.ops.rows(StreamState, source=SOURCE)
         for state in states:
             state.fingerprint = made_by.get(state.stream, state.fingerprint)
@@ -161,22 +162,27 @@ class Site:
 
     def land(self) -> Night:
         """One night's landing."""
-        self.nights += 1
-        with self._in_this_process():
-            return self._landing()
+        return self._landing(self._extracted)
 
     def read(self) -> Night:
         """One night's read as far as the spool; nothing lands, and the stream state stays."""
-        kept: dict[str, Spooled] = {}
+        spool: dict[str, Counter[tuple[str, ...]]] = {}
+        sound: list[SourceRun] = []
 
-        def keep(*_: object, folder: Path, streams: Sequence[Stream], **_others: object) -> list[StreamRun]:
-            kept["spool"] = {stream.name: _spooled(folder, stream) for stream in streams}
-            return []
+        def kept(requests: Sequence[Request], *, on_progress: object = None) -> Generator[Extraction, None, None]:
+            for extraction in self._extracted(requests, on_progress=on_progress):
+                if extraction.manifest is None:
+                    yield extraction
+                    continue
+                connector = self.connector()
+                spool.update({stream.name: _spooled(extraction.folder, stream) for stream in connector.streams})
+                calls = extraction.manifest.calls
+                sound.append(
+                    SourceRun(run_id=self.run_id, source=SOURCE, connector=connector.name, state="ok", calls=calls)
+                )
 
-        self.nights += 1
-        with self._in_this_process(), mock.patch.object(night, "load_source", keep):
-            landed = self._landing()
-        landed.spooled = kept.get("spool", {})
+        landed = self._landing(kept, sound)
+        landed.spooled = spool
         return landed
 
     def read_whole_next(self) -> None:
@@ -188,7 +194,8 @@ class Site:
         from pacekeeper.mapping.run import map_source
 
         settings = self.home.sources[SOURCE]
-        with self._in_this_process(), mappings_compiled_once(), self.home.warehouse.connect() as connection:
+        self._stop_reading()
+        with self.home.warehouse.connect() as connection:
             return map_source(
                 connection,
                 source=SOURCE,
@@ -198,12 +205,12 @@ class Site:
                 run_id=self.run_id,
                 value_maps=settings.value_maps,
                 quarantine_limit=settings.quarantine_limit,
+                compiler=compiled_once,
             )
 
     def connector(self) -> Connector[Any]:
         """The connector of the source, set up as for a run."""
-        with self._in_this_process():
-            return self.home.connector(SOURCE)
+        return self.home.connector(SOURCE)
 
     def ledger(self) -> dict[str, StreamRun]:
         """The landing ledger of the last night, by stream."""
@@ -254,20 +261,32 @@ class Site:
             for line in (f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items() if value is not None))
         )
 
-    def _landing(self) -> Night:
+    def _landing(self, extractor: Extractor, sound: Sequence[SourceRun] = ()) -> Night:
+        """sound: results of reads that `extractor` keeps to itself."""
+        self._stop_reading()
+        self.nights += 1
         began, self._slept = time.monotonic(), []
-        (result,) = night.land_sources(self.home, run_id=self.run_id, as_of=self.as_of)
+        failed = land_sources(self.home, run_id=self.run_id, as_of=self.as_of, extractor=extractor)
+        (result,) = [*failed, *sound]
         return Night(result, slept=self._slept, calls=result.calls, seconds=time.monotonic() - began)
 
-    @contextmanager
-    def _in_this_process(self) -> Iterator[None]:
-        self._stop_reading()
-        with ExitStack() as patches:
-            patches.enter_context(mock.patch("pacekeeper.registry.build_source", self._build))
-            patches.enter_context(mock.patch.object(night, "extract", _extract_here))
-            # It is in the empty warehouse that every practice starts from, and takes half of a landing's time.
-            patches.enter_context(mock.patch.object(Connection, "create_schemas"))
-            yield
+    def _extracted(
+        self, requests: Sequence[Request], *, on_progress: object = None
+    ) -> Generator[Extraction, None, None]:
+        """What the extraction processes do, one after the other in this one."""
+        del on_progress
+        for request in requests:
+            folder = Path(request.job.folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            try:
+                run_job(request.job, build=self._build, boundary_type=BoundaryOnce)
+            except PacekeeperError as error:
+                yield Extraction(request.job.source, folder, 0.0, error_class=type(error).__name__, message=str(error))
+            except Exception as error:  # noqa: BLE001  stands for the border of the process
+                yield Extraction(request.job.source, folder, 0.0, error_class="FatalError", message=describe(error))
+            else:
+                yield Extraction(request.job.source, folder, 0.0, manifest=read_manifest(folder))
 
     def _build(
         self, name: str, source: SourceSettings, settings: Settings, clock: Callable[[], datetime]
@@ -322,23 +341,6 @@ def _limited(pages: Iterator[Page]) -> Iterator[Page]:
         if number > MOST_CALLS:
             raise EndlessReadError(f"the read was stopped after {MOST_CALLS} pages")
         yield page
-
-
-def _extract_here(requests: Sequence[Request], *, on_progress: object = None) -> Iterator[Extraction]:
-    """What the extraction processes do, one after the other in this one."""
-    del on_progress
-    for request in requests:
-        folder = Path(request.job.folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            run_job(request.job)
-        except PacekeeperError as error:
-            yield Extraction(request.job.source, folder, 0.0, error_class=type(error).__name__, message=str(error))
-        except Exception as error:  # noqa: BLE001  stands for the border of the process
-            yield Extraction(request.job.source, folder, 0.0, error_class="FatalError", message=describe(error))
-        else:
-            yield Extraction(request.job.source, folder, 0.0, manifest=read_manifest(folder))
 
 
 def _spooled(folder: Path, stream: Stream) -> Counter[tuple[str, ...]]:

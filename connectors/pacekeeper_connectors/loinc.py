@@ -1,4 +1,4 @@
-"""Measuring instruments as FHIR names them: LOINC codes of panels, totals and items."""
+"""Measuring instruments by their LOINC codes, whatever standard carries these."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ class LoincInstrument:
     panels: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Codes that may carry the total; of an instrument without items, the panel's too."""
+        return self.totals if self.items else (*self.totals, *self.panels)
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -1,24 +1,36 @@
-"""Reading a site file; everything that is wrong with it is told at once, with table, key and what would be right."""
+"""Reading a file in which a site describes its source; all its faults are told at once, with what would be right."""
 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from pacekeeper.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
+#: A choice between two forms adds the name of the form to the place of a fault: it is no key of the file.
+_FORM = re.compile(r"literal\[.*|[A-Z]\w*Spec")
 
 
-def load_site_file(path: Path, model: type[M], *, page: str) -> M:
-    """The file at `path` as `model`; ConfigError that names every fault. page: where its format is described."""
+class Section(BaseModel):
+    """A table of a site's file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def load_site_file(path: Path, model: type[M], *, page: str, faults: Callable[[M], Iterable[str]]) -> M:
+    """The file at `path` as `model`; ConfigError that names every fault.
+
+    page: where its format is described. faults: what is wrong with a file whose keys and types are right.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -29,10 +41,14 @@ def load_site_file(path: Path, model: type[M], *, page: str) -> M:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"mapping file {path} cannot be read as TOML: {error}") from None
     try:
-        return model.model_validate(content)
+        found = model.model_validate(content)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-    raise ConfigError(f"mapping file {path}: " + "; ".join(dict.fromkeys(_fault(d, model) for d in details)))
+        told = [_fault(detail, model) for detail in error.errors(include_url=False, include_input=False)]
+    else:
+        told = list(faults(found))
+        if not told:
+            return found
+    raise ConfigError(f"mapping file {path}: " + "; ".join(dict.fromkeys(told)))
 
 
 def nearest(given: str, known: Sequence[str]) -> str:
@@ -45,10 +61,7 @@ def nearest(given: str, known: Sequence[str]) -> str:
 
 
 def _fault(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    # A choice between two forms adds the name of the form to the path: it is no key of the file.
-    path = [
-        str(part) for part in detail["loc"] if not (isinstance(part, str) and part.startswith(("literal[", "Resp")))
-    ]
+    path = [str(part) for part in detail["loc"] if not _FORM.fullmatch(str(part))]
     *section, key = path or ["the file"]
     place = f"{key} in [{'.'.join(section)}]" if section else f"[{key}]"
     if detail["type"] == "missing":
@@ -75,11 +88,12 @@ def _keys(model: type[BaseModel], section: Sequence[str]) -> list[str]:
 
 
 def _table_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:  # Any: a type annotation
-    """The model of a table, and whether a name comes before it (`dict[str, Model]`)."""
+    """The model of a table, and whether a name or number comes before it (`dict[str, Model]`, `tuple[Model, ...]`)."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
-    if get_origin(annotation) is dict:
-        return _table_of(get_args(annotation)[1])[0], True
+    if get_origin(annotation) in {dict, tuple}:
+        inner = get_args(annotation)[0 if get_origin(annotation) is tuple else 1]
+        return _table_of(inner)[0], True
     if get_origin(annotation) in {Union, UnionType}:
         for choice in get_args(annotation):
             found = _table_of(choice)
