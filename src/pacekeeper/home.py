@@ -35,6 +35,7 @@ class PracticeHome:
                published/           warehouse_read.duckdb, bi.duckdb: what readers open
                ops.sqlite           runs, ledgers, stream state
                run.lock             held by the one run that is under way
+               checkpoints/         how an interrupted read of a source is taken up, mode 0600
                spool/  work/        emptied by every run
                dagster/             Dagster's own storage
     """

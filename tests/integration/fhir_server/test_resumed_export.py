@@ -114,6 +114,15 @@ def test_a_job_the_server_has_forgotten_is_asked_for_anew(calls: int) -> None:
         assert [("_since" in request) for request in kick_offs(server)] == [False, False]
 
 
+def test_searches_come_first_so_that_none_of_them_can_cost_an_export() -> None:
+    with exported() as server:
+        read(server, {}, search_types=["Slot", "Practitioner"])
+        asked = [
+            request for request in server.requests if request.startswith(("/fhir/$export?", "/fhir/Practitioner?"))
+        ]
+        assert [request.partition("?")[0] for request in asked] == ["/fhir/Practitioner", "/fhir/$export"]
+
+
 def test_a_job_is_cancelled_when_nobody_wants_the_rest() -> None:
     with exported() as server, connected(server, **EXPORT) as connector:
         reading = connector.read(connector.streams, Window())
