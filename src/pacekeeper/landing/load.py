@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Beside a source's raw tables: the id of the secret its keys were made under. No stream can have this name.
 _KEY_TABLE = "_hash_key"
+#: Columns of which nearly every value occurs once. They are hashes, which give up half their size at most, for a third
+#: of the time that a load, a publication or a join takes.
+_UNIQUE = ("row_key", "parent_key", "version_id", "content_hash")
 _SPELLED_OUT = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 
@@ -62,6 +65,9 @@ def load_source(
         new = {name: versions for name, versions in found.items() if versions.files}
         if new:
             with warehouse.connect() as connection:
+                for stream in streams:
+                    if stream.name in new:
+                        _make_table(connection, source, stream)
                 load_versions(new, connection, source=source, dataset=schema_of(source), work_dir=work_dir / "dlt")
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
@@ -177,6 +183,16 @@ def _check_types(source: str, stream: Stream, landed: Mapping[str, str]) -> None
             )
 
 
+def _make_table(connection: Connection, source: str, stream: Stream) -> None:
+    """Make a stream's raw table where there is none."""
+    unique = {stream.key, *_UNIQUE}
+    columns = ", ".join(
+        f"{sql_name(name)} {kind}{' USING COMPRESSION uncompressed' if name in unique else ''}"
+        for name, kind in all_columns(stream).items()
+    )
+    connection.raw.execute(f"CREATE TABLE IF NOT EXISTS {schema_of(source)}.{sql_name(stream.name)} ({columns})")
+
+
 def _complete_table(
     connection: Connection, source: str, stream: Stream, tables: Mapping[str, Mapping[str, str]]
 ) -> None:
@@ -191,7 +207,7 @@ def _complete_table(
     if landed.keys() >= columns.keys() and list(tables.get(view, {})) == list(columns):
         return
     if not landed:
-        connection.raw.execute(f"CREATE TABLE {table} ({', '.join(f'{sql_name(n)} {t}' for n, t in columns.items())})")
+        _make_table(connection, source, stream)
     else:
         for name in columns.keys() - landed.keys():
             connection.raw.execute(f"ALTER TABLE {table} ADD COLUMN {sql_name(name)} {columns[name]}")

@@ -196,8 +196,10 @@ class StreamSql:
         column = self.stream.columns[name]
         if not isinstance(column, c.RefSet):
             return shape.text(path)
-        types = "|".join(sorted(column.by_type or ()))
-        wanted = f"lambda r: regexp_matches(r, '(^|/)({types})/|^urn:')"
+        types = sorted(column.by_type or ())
+        # Asked first, because it is cheap and mostly false.
+        may_be = " OR ".join([*(f"contains(r, '{name}/')" for name in types), "starts_with(r, 'urn:')"])
+        wanted = f"lambda r: ({may_be}) AND regexp_matches(r, '(^|/)({'|'.join(types)})/|^urn:')"
         return f"array_to_string(list_filter({shape.every_text(path)}, {wanted}), chr(30))"
 
     def _found(self, child: StreamSql) -> dict[str, str]:
