@@ -79,6 +79,10 @@ def build_source(
         streams = tuple(connector.streams)
         _check_stream_types(entry, streams)
         check_streams(streams, connector=entry.name)
+        if source.value_maps:
+            from pacekeeper.value_maps import merged_value_maps
+
+            merged_value_maps(name, connector.site_value_maps(), source.value_maps)
     return connector
 
 

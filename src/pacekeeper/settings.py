@@ -230,7 +230,8 @@ def connector_settings(
 
     ConfigError names source, key, what is expected and every place looked at, and no value.
     """
-    return validated_options(connector.settings_type, source=name, options=source.options, file=file)
+    shared = SourceSettings.model_fields
+    return validated_options(connector.settings_type, source=name, options=source.options, file=file, shared=shared)
 
 
 def _find(path: Path | None) -> tuple[Path | None, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -35,16 +35,22 @@ def place(path: Sequence[str], *, file: Path | None) -> str:
 
 
 def problem_lines(
-    error: ValidationError, *, file: Path | None, model: type[BaseModel], prefix: Sequence[str] = ()
+    error: ValidationError,
+    *,
+    file: Path | None,
+    model: type[BaseModel],
+    prefix: Sequence[str] = (),
+    shared: Collection[str] = (),
 ) -> list[str]:
     """One line per fault: `sources.ehr.token is missing. Looked at: ...`. Never holds a value.
 
-    prefix: path of the table that was validated against `model`.
+    prefix: path of the table that was validated against `model`. shared: names that may stand in it besides the
+    model's.
     """
     lines = []
     for detail in error.errors(include_url=False, include_input=False):
         path = [*prefix, *map(str, detail["loc"])]
-        known = list(model.model_fields) if len(detail["loc"]) == 1 else []
+        known = [*model.model_fields, *shared] if len(detail["loc"]) == 1 else []
         where = place(path, file=file) if path else str(file or "the environment")
         about = _description(model, detail)
         lines.append(f"{'.'.join(path) or 'settings'} {_complaint(detail, known)}{about}. Looked at: {where}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +15,12 @@ from pacekeeper.settings_problem import problem_lines
 M = TypeVar("M", bound=BaseModel)
 
 
-def validated_options(settings_type: type[M], *, source: str, options: Mapping[str, Any], file: Path | None) -> M:
+def validated_options(
+    settings_type: type[M], *, source: str, options: Mapping[str, Any], file: Path | None, shared: Collection[str] = ()
+) -> M:
     """The options as `settings_type`; ConfigError with one line per fault, which names no value.
+
+    shared: names that stand in the same table and are not the connector's.
 
     A list or table may be given as JSON text, the only way an environment variable can hold one.
     """
@@ -30,7 +34,7 @@ def validated_options(settings_type: type[M], *, source: str, options: Mapping[s
             return settings_type.model_validate({**options, **decoded})
     except ValidationError as error:
         first = error
-    lines = problem_lines(first, file=file, model=settings_type, prefix=("sources", source))
+    lines = problem_lines(first, file=file, model=settings_type, prefix=("sources", source), shared=shared)
     raise ConfigError(f"source {source}: " + "; ".join(lines))
 
 

@@ -165,9 +165,19 @@ def test_a_value_map_the_connector_lacks_is_a_config_error(connection: Connectio
         run(connection, value_maps={"stautus": {"odd": "cancelled"}})
 
 
-def test_a_site_value_outside_the_vocabulary_is_quarantined(connection: Connection) -> None:
+def test_a_site_value_outside_the_vocabulary_is_refused_before_anything_is_mapped(connection: Connection) -> None:
     land(connection, (1, "ann", "odd"), *((n, "ann", "done") for n in range(2, 42)))
-    result = run(connection, value_maps={"status": {"odd": "Booked"}})["appointment"]
+    with pytest.raises(ConfigError, match="a value that the contract does not know: did you mean booked"):
+        run(connection, value_maps={"status": {"odd": "Booked"}})
+    assert count_of(connection, "canonical") == 0
+
+
+def test_a_value_outside_the_vocabulary_in_the_connectors_own_map_is_quarantined(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(connection, (1, "ann", "odd"), *((n, "ann", "done") for n in range(2, 42)))
+    monkeypatch.setattr(Small, "value_maps", {"status": {**Small.value_maps["status"], "odd": "Booked"}})
+    result = run(connection)["appointment"]
     assert result.quarantined == {"not_in_vocabulary": 1}
     assert result.mapped == 40
 
@@ -518,7 +528,7 @@ def test_quarantine_of_raw_tables_is_listed_by_source(connection: Connection) ->
     )
     (count,) = list_quarantine(connection)
     assert (count.source, count.table, count.rows) == ("ehr", "raw_ehr__appointment", 1)
-    assert count.sentence == "The time has no offset, and the source has no default_tz."
+    assert count.sentence == "The time has no offset, and the source has no default_tz: set it in [sources.<name>]."
     (fault,) = show_quarantine(connection, "raw_ehr__appointment", source="ehr", reason="naive_time")
     assert (fault.place, fault.found_in, fault.column) == ("page line 3", "b1", "start")
     assert show_quarantine(connection, "raw_ehr__appointment", source="north") == []

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -35,6 +35,12 @@ def test_every_csv_row_is_read_or_kept_apart(rows: list[list[str]], mark: str) -
     ]
 
 
+def test_a_carriage_return_alone_ends_a_line() -> None:
+    found = read_cells(b"a,b\r1,2\r3,4\r", SPEC, name="x.csv", label="x")
+    assert found is not None
+    assert (found.headers, found.table.to_pylist()) == (("a", "b"), [{"c0": "1", "c1": "2"}, {"c0": "3", "c1": "4"}])
+
+
 def _parquet() -> bytes:
     content = io.BytesIO()
     parquet.write_table(pa.table({"a": ["x", None], "b": [1.5, 2.0], "c": [True, None]}), content)
@@ -51,6 +57,7 @@ def refusal(content: bytes, name: str) -> str | None:
 
 
 @FEW
+@example(b"\r\x00", "x.csv")
 @given(st.binary(max_size=300), st.sampled_from(["x.csv", "x.tsv", "x.xlsx", "x.xls", "x.ods", "x.parquet"]))
 def test_bytes_that_are_no_such_file_end_in_an_error_that_says_so(content: bytes, name: str) -> None:
     text = refusal(content, name)

@@ -66,7 +66,14 @@ def _csv(content: bytes, spec: StreamSpec, label: str, *, delimiter: str | None)
     if not text.strip():
         return None
     delimiter = delimiter or _delimiter(text)
-    headers = next(csv.reader(io.StringIO(text), delimiter=delimiter))
+    unreadable = (
+        f"{label}: it cannot be read as CSV: is `delimiter` {delimiter!r} right, is every quote closed, and is it text?"
+    )
+    try:
+        # Some write a carriage return alone at the end of a line; the engine reads the rows of those too.
+        headers = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error:
+        raise DataError(unreadable) from None
     ragged: list[int] = []
 
     def keep_apart(row: arrow_csv.InvalidRow) -> Literal["skip"]:
@@ -90,12 +97,9 @@ def _csv(content: bytes, spec: StreamSpec, label: str, *, delimiter: str | None)
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
-    except pa.ArrowException as error:
+    except pa.ArrowException:
         # The engine's own text quotes rows.
-        raise DataError(
-            f"{label}: it cannot be read as CSV ({type(error).__name__}): is `delimiter` {delimiter!r} right, and "
-            "is every quote closed?"
-        ) from None
+        raise DataError(unreadable) from None
     return Cells(tuple(headers), table, tuple(ragged))
 
 

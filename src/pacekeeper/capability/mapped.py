@@ -53,7 +53,7 @@ def mapped_by_source(
     connector: Connector[Any], *, site_value_maps: Mapping[str, Mapping[str, str]] | None = None
 ) -> Mapped:
     """What a configured source's mappings fill. Raises what its mappings raise; call it inside `plugin_border`."""
-    from pacekeeper.mapping.raw_tables import merged_value_maps
+    from pacekeeper.value_maps import merged_value_maps
 
     return mapped(
         connector.streams,

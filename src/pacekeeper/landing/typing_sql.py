@@ -17,7 +17,7 @@ REASONS = {
     "missing": "a required column has no value",
     "bad_code": "the value is longer than a code may be, or holds characters a code has not",
     "not_an_instant": "the value is no date and time",
-    "naive_time": "the time has no offset, and the source has no default_tz",
+    "naive_time": "the time has no offset, and the source has no default_tz: set it in [sources.<name>]",
     "nonexistent_time": "the local time does not exist: the clocks were put forward over it",
     "not_a_date": "the value is no complete calendar date",
     "not_a_time": "the value is no time of day",

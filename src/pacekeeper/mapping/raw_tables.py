@@ -10,7 +10,6 @@ import ibis
 
 from pacekeeper.connector import SourceContext
 from pacekeeper.engine.duckdb import Connection
-from pacekeeper.errors import ConfigError
 from pacekeeper.expr import RawTables
 from pacekeeper.landing.versions import all_columns, schema_of
 from pacekeeper.stream import Stream
@@ -65,19 +64,6 @@ class _Lazy(Mapping[str, "Table"]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def merged_value_maps(
-    source: str, shipped: Mapping[str, Mapping[str, str]], site: Mapping[str, Mapping[str, str]]
-) -> dict[str, dict[str, str]]:
-    """The connector's value maps with the site's single codes laid over them."""
-    unknown = sorted(set(site) - set(shipped))
-    if unknown:
-        raise ConfigError(
-            f"[sources.{source}.value_maps] names {', '.join(unknown)}; this connector has "
-            f"{', '.join(sorted(shipped)) or 'none'}"
-        )
-    return {name: {**codes, **site.get(name, {})} for name, codes in shipped.items()}
 
 
 def _versions(connection: Connection, source: str, stream: Stream) -> Table:

@@ -18,12 +18,13 @@ from pacekeeper.errors import DataError, PacekeeperError, PluginError
 from pacekeeper.expr import RawTables
 from pacekeeper.mapping.practice import practice_key
 from pacekeeper.mapping.quarantine import drop_raw_quarantine
-from pacekeeper.mapping.raw_tables import merged_value_maps, raw_tables
+from pacekeeper.mapping.raw_tables import raw_tables
 from pacekeeper.mapping.result import MappingResult, MappingState
 from pacekeeper.mapping.stage import Compiler, Slice, drop_stage_tables, stage_slice
 from pacekeeper.mapping.validate import FAULTS, find_faults
 from pacekeeper.privacy import plugin_border
 from pacekeeper.settings import PracticeSettings
+from pacekeeper.value_maps import merged_value_maps
 
 DEFAULT_QUARANTINE_LIMIT = 0.05
 #: Unmapped codes listed by column, the most frequent; a column that has more of them holds something else than codes.

@@ -153,7 +153,7 @@ def _in_memory(source: str, streams: Sequence[Stream], sample: Sample, *, now: d
 
 
 def _value_maps(connector: Connector[Any], site: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
-    from pacekeeper.mapping.raw_tables import merged_value_maps
+    from pacekeeper.value_maps import merged_value_maps
 
     try:
         with plugin_border(connector.context.source, connector.name):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STATES = ("pass", "warn", "breach", "unknown", "exempt")
 STYLE = {"pass": "green", "warn": "yellow", "breach": "bold red", "unknown": "magenta", "exempt": "cyan"}
 _SHOWN = 12
+_JUDGED = "FROM marts.guardrail_result WHERE is_current AND NOT is_retracted"
 #: Column of the landing ledger by what it is called here.
 _COUNTS = {
     "read": "read",
@@ -108,15 +109,16 @@ def print_unmapped(console: Console, home: PracticeHome, run_id: str) -> None:
     for value in sorted(values, key=lambda v: -v.rows):
         table.add_row(value.source, value.entity, value.column, escape(value.code), f"{value.rows:,}")
     console.print(table)
+    console.print(
+        "Say what they mean in [bold]\\[sources.<name>.value_maps.<map>][/]; `pacekeeper try` names the map of each.",
+        soft_wrap=True,
+    )
 
 
 def print_verdicts(console: Console, home: PracticeHome) -> None:
     """Current verdicts of all judged weeks, by guardrail and state."""
     with home.published.connect(read_only=True) as connection:
-        rows = connection.raw.execute(
-            "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted "
-            "GROUP BY 1, 2"
-        ).fetchall()
+        rows = connection.raw.execute(f"SELECT guardrail_id, state, count(*) {_JUDGED} GROUP BY 1, 2").fetchall()
         weeks = connection.raw.execute(
             "SELECT min(period), max(period) FROM marts.guardrail_result WHERE is_current"
         ).fetchone()
@@ -137,11 +139,17 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
         rows = connection.raw.execute(
             "SELECT guardrail_id, subject_key, count(*), min(period), max(period), "
             "CASE WHEN reason = 'below_floor' THEN min(value) ELSE max(value) END, reason, any_value(unit) "
-            "FROM marts.guardrail_result WHERE is_current AND NOT is_retracted AND state = 'breach' "
+            f"{_JUDGED} AND state = 'breach' "
             "GROUP BY guardrail_id, subject_key, reason ORDER BY 1, 3 DESC, 2, 7"
         ).fetchall()
+        verdicts = connection.count(f"SELECT count(*) {_JUDGED}")
+        unknown = connection.count(f"SELECT count(*) {_JUDGED} AND state = 'unknown'")
+    if not verdicts:
+        console.print("There is no verdict: no source has delivered anything that can be judged.")
+    elif not rows:
+        known = f" ({unknown:,} of {verdicts:,} verdicts are unknown)" if unknown else ""
+        console.print(f"No guardrail is known to be breached{known}.")
     if not rows:
-        console.print("No guardrail is breached.")
         return
     table = _table(
         "Breaches of practice policy", ("guardrail", "clinician"), ("weeks", "first", "last", "worst"), ("unit", "why")

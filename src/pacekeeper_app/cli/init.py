@@ -16,7 +16,7 @@ _TEMPLATE = """\
 
 [practice]
 name = {name}
-home_tz = {zone}            # IANA zone; decides weeks, and local times that have no zone of their own
+home_tz = {zone}            # IANA zone; decides weeks. Local times of a source need its default_tz
 week_start = "monday"
 data_dir = ".pacekeeper"    # warehouse, ledgers, hash secret: back it up, keep it private
 

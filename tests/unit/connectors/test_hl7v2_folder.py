@@ -133,7 +133,7 @@ def test_of_damaged_files_every_message_is_read_or_rejected_and_every_record_acc
     samples += [merge("a", "b"), dft({}, {6: "PY"}), mdm("T02", {}), oru({"44261-6": "4"})] * 5
     desk = Desk(tmp_path)
     expected = 0
-    for number in range(300):
+    for number in range(150):
         content = damaged("".join(dice.sample(samples, 3)).encode(), dice)
         (tmp_path / f"MSG-{number:04d}.hl7").write_bytes(content)
         expected += len(list(messages_of(content)))
