@@ -58,19 +58,21 @@ class _Section(BaseModel):
 
 
 class PracticeSettings(_Section):
-    """`[practice]`. home_tz: IANA zone; week_start: first local day of the practice week."""
+    """`[practice]`: who the practice is, and where its data lies."""
 
-    name: str = Field(min_length=1, max_length=200)
-    home_tz: Zone
-    week_start: Weekday = "monday"
-    data_dir: Path = Path(".pacekeeper")
+    name: str = Field(min_length=1, max_length=200, description="as it appears in the marts")
+    home_tz: Zone = Field(description="IANA zone that decides weeks")
+    week_start: Weekday = Field(default="monday", description="first local day of the practice week")
+    data_dir: Path = Field(
+        default=Path(".pacekeeper"), description="warehouse, ledgers and hash secret: back it up, keep it private"
+    )
 
 
 class PolicySettings(_Section):
     """`[policy]`: the name of a shipped profile, or a file of one's own (relative to the settings file)."""
 
-    profile: str = "default"
-    file: Path | None = None
+    profile: str = Field(default="default", description="name of a shipped profile")
+    file: Path | None = Field(default=None, description="a policy of one's own, instead of a profile")
 
     @model_validator(mode="after")
     def _one_of(self) -> PolicySettings:
@@ -80,35 +82,47 @@ class PolicySettings(_Section):
 
 
 class IdentitySettings(_Section):
-    """`[identity]`. crosswalk: a CSV file of who is who, relative to the settings file; null = identifiers only."""
+    """`[identity]`: how people are found in several sources."""
 
-    crosswalk: Path | None = None
+    crosswalk: Path | None = Field(
+        default=None,
+        description="CSV file of who is who, relative to the settings file; without one, shared identifiers only",
+    )
 
 
 class WarehouseSettings(_Section):
-    """`[warehouse]`. memory_limit: such as "8GB", above which DuckDB spills to disk; null = half of the memory."""
+    """`[warehouse]`: the DuckDB file."""
 
-    memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(\.[0-9]{1,3})? ?[KMGT]i?B$")] | None = None
+    memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(\.[0-9]{1,3})? ?[KMGT]i?B$")] | None = Field(
+        default=None, description="such as `8GB`, above which DuckDB spills to disk; without one, half of the memory"
+    )
 
 
 class SourceSettings(_Section):
-    """`[sources.<name>]`: the keys every source has; all others are `options`, the connector's own settings.
-
-    deadline_minutes: extraction is stopped then. requests_per_second: null = no limit of our own.
-    default_tz: IANA zone of local times without one; null = refuse them.
-    quarantine_limit: share of an entity's rows, 0 to 1, above which this source's slice is not swapped in.
-    value_maps: canonical value by vendor code, by name of the map; overrides the connector's own.
-    """
+    """`[sources.<name>]`: the keys every source has; all others are `options`, the connector's own settings."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
-    connector: str = Field(min_length=1, max_length=100)
-    enabled: bool = True
-    deadline_minutes: float = Field(default=30, gt=0, le=24 * 60)
-    requests_per_second: float | None = Field(default=None, gt=0, le=1000)
-    default_tz: Zone | None = None
-    quarantine_limit: float = Field(default=0.05, ge=0, le=1)
-    value_maps: dict[str, dict[str, str]] = {}
+    connector: str = Field(
+        min_length=1, max_length=100, description="name of a connector; `pacekeeper connectors` lists them"
+    )
+    enabled: bool = Field(default=True, description="false: not read, and its rows stay")
+    deadline_minutes: float = Field(default=30, gt=0, le=24 * 60, description="reading is stopped then")
+    requests_per_second: float | None = Field(
+        default=None, gt=0, le=1000, description="most calls to an HTTP source; without one, no limit of our own"
+    )
+    default_tz: Zone | None = Field(
+        default=None, description="IANA zone of local times that have none; without it such times are rejected"
+    )
+    quarantine_limit: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share of a stream's or an entity's rows; where more are rejected, what depends on them is unknown",
+    )
+    value_maps: dict[str, dict[str, str]] = Field(
+        default={}, description="canonical value by vendor code, by name of the map; laid over the connector's own"
+    )
 
     @property
     def options(self) -> Mapping[str, Any]:

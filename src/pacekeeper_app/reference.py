@@ -13,13 +13,16 @@ def pages() -> Mapping[str, str]:
     """Markdown by file name."""
     from pacekeeper.contract.dictionary import dictionary_markdown
     from pacekeeper_app.connector_matrix import connectors_markdown
+    from pacekeeper_app.interface_reference import columns_markdown, settings_markdown
     from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
 
     return {
         "canonical-dictionary.md": dictionary_markdown(),
+        "columns.md": columns_markdown(),
         "connectors.md": connectors_markdown(),
         "guardrails.md": guardrails_markdown(),
         "marts.md": marts_markdown(),
+        "settings.md": settings_markdown(),
     }
 
 

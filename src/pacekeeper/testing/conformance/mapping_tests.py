@@ -38,8 +38,7 @@ class MappingTests(Declarations):
             )
             assert result.balances, f"{entity}: {result.in_scope} rows in scope are not all accounted for"
             assert result.mapped or entity in self.unfilled, (
-                f"{entity}: the corpus gives no row (out of scope: {dict(result.out_of_scope)}); add a record, or say "
-                "why in `unfilled`"
+                f"{entity}: the corpus gives no row ({_left_out(lab, entity)}); add a record, or say why in `unfilled`"
             )
 
     def test_value_maps_cover_the_corpus_or_say_what_they_do_not(self, lab: Lab) -> None:
@@ -115,7 +114,7 @@ class MappingTests(Declarations):
         if row.is_absent:
             assert not found, f"{row}: is there, and must not be"
             return
-        assert found, f"{row}: is not there (out of scope: {dict(lab.base.mapped[row.entity].out_of_scope)})"
+        assert found, f"{row}: is not there ({_left_out(lab, row.entity)})"
         wrong = [_differences(lab, row, one) for one in found]
         best = min(wrong, key=len)
         assert not best, f"{row}: {'; '.join(best)}"
@@ -144,6 +143,15 @@ class MappingTests(Declarations):
                 records.append(copied)
                 planted.add(code)
         return corpus, planted
+
+
+def _left_out(lab: Lab, entity: str) -> str:
+    """What became of the corpus besides rows of an entity."""
+    rejected = lab.base.site.reasons("rejected")
+    told = [f"rejected at the boundary: {rejected}"] if rejected else []
+    if any("naive_time" in reason for reasons in rejected.values() for reason in reasons):
+        told.append("times have no offset, so set `default_tz` in the suite")
+    return "; ".join([*told, f"out of scope: {dict(lab.base.mapped[entity].out_of_scope)}"])
 
 
 def _has(record: Any, stream: Any, by_name: Any, name: str) -> bool:
