@@ -20,7 +20,7 @@ import httpx
 import orjson
 
 from pacekeeper.errors import DataError, RetryableError
-from pacekeeper.http_address import base_address, origin_text, resolve, shown, signed_address
+from pacekeeper.http_address import PageTrail, base_address, origin_text, resolve, shown, signed_address
 from pacekeeper.http_auth import AuthProblem, BearerToken, ClientCredentials
 from pacekeeper.http_failure import failure_of, refusal_of
 from pacekeeper.http_transport import Sleep, Throttle, WaitTooLong, retrying
@@ -167,14 +167,9 @@ class SourceClient:
         is. DataError when a link leaves the server, or when an address comes a second time.
         """
         first = self._address(path, params)
-        url, read = first, set[bytes]()
+        url, trail = first, PageTrail(self._call_text(first))
         while True:
-            mark = blake2b(str(url).encode(), digest_size=16).digest()
-            if mark in read:
-                raise DataError(
-                    f"{self._call_text(url)}: page {len(read)} leads to one already read; paging would never end"
-                )
-            read.add(mark)
+            trail.enter(url)
             body = self._get_json(url, headers)
             yield body
             following = next_of(body)

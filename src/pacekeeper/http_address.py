@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 
 import httpx
 
@@ -54,6 +55,24 @@ def resolve(base: httpx.URL, path: str | httpx.URL, *, source: str, relative_to:
     if origin(url) != origin(base) or url.userinfo:
         raise DataError(f"{source}: a link leads away from {origin_text(base)}; it is not followed, nor shown")
     return url
+
+
+class PageTrail:
+    """The pages of one read. A server that leads back to one of them would be read for ever.
+
+    about: what is read, for the message.
+    """
+
+    def __init__(self, about: str) -> None:
+        self._about = about
+        self._read: set[bytes] = set()
+
+    def enter(self, url: httpx.URL) -> None:
+        """Remember a page; DataError where it has been read before."""
+        mark = blake2b(str(url).encode(), digest_size=16).digest()
+        if mark in self._read:
+            raise DataError(f"{self._about}: page {len(self._read)} leads to one already read; paging would never end")
+        self._read.add(mark)
 
 
 def signed_address(base: httpx.URL, link: str, *, source: str) -> httpx.URL:

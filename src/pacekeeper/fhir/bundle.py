@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pacekeeper.errors import DataError, FatalError
+from pacekeeper.fhir.outcome import outcome_text
 from pacekeeper.fhir.parts import part, parts
+
+if TYPE_CHECKING:
+    import httpx
 
 _URN = "urn:uuid:"
 #: Type and id at the end of an address; a conditional one (`Patient?identifier=...`) names no resource.
@@ -61,7 +66,30 @@ def entries_of(bundle: Mapping[str, Any], *, matches_only: bool = False) -> Iter
             yield UNREADABLE
 
 
-def is_readable(bundle: Mapping[str, Any]) -> bool:
+def answered_bundle(response: httpx.Response, *, asked: str) -> Mapping[str, Any]:
+    """The Bundle of an answer, of which every entry can be read.
+
+    asked: what was asked, for messages. Raises FatalError for an OperationOutcome in its place, DataError for anything
+    else.
+    """
+    try:
+        answer = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        answer = None
+    found = answer.get("resourceType") if isinstance(answer, Mapping) else None
+    if found == "OperationOutcome":
+        raise FatalError(f"{asked} answered {outcome_text(answer)}")
+    if found != "Bundle" or not isinstance(answer, Mapping):
+        raise DataError(f"{asked} answered something that is no FHIR Bundle; check base_url")
+    if not _is_readable(answer):
+        raise DataError(
+            f"{asked} answered a Bundle with entries or links that are no FHIR; nothing of it is used. Ask for it by "
+            "hand, and report what it answers to the server's vendor"
+        )
+    return answer
+
+
+def _is_readable(bundle: Mapping[str, Any]) -> bool:
     """Whether what a Bundle holds can be read: a list of entries and a list of links, all of them objects."""
     for name in ("entry", "link"):
         found = bundle.get(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pacekeeper.errors import DataError, FatalError
+from pacekeeper.fhir.parts import parts
 
 if TYPE_CHECKING:
     from pacekeeper.http import SourceClient
@@ -29,12 +30,12 @@ class Capability:
         parameters: dict[str, frozenset[str]] = {}
         interactions: dict[str, frozenset[str]] = {}
         shared: set[str] = set()
-        for rest in _mappings(statement.get("rest")):
-            shared |= {str(found.get("name")) for found in _mappings(rest.get("searchParam"))}
-            for resource in _mappings(rest.get("resource")):
+        for rest in parts(statement, "rest"):
+            shared |= {str(found.get("name")) for found in parts(rest, "searchParam")}
+            for resource in parts(rest, "resource"):
                 kind = str(resource.get("type"))
-                parameters[kind] = frozenset(str(p.get("name")) for p in _mappings(resource.get("searchParam")))
-                interactions[kind] = frozenset(str(i.get("code")) for i in _mappings(resource.get("interaction")))
+                parameters[kind] = frozenset(str(p.get("name")) for p in parts(resource, "searchParam"))
+                interactions[kind] = frozenset(str(i.get("code")) for i in parts(resource, "interaction"))
         return cls(parameters, frozenset(shared), interactions)
 
     @classmethod
@@ -71,7 +72,3 @@ class Capability:
     def has_history(self, kind: str, level: Literal["type", "instance"]) -> bool:
         """Whether it says so itself that there is a history of a type, or of each of its resources."""
         return f"history-{level}" in self.interactions.get(kind, frozenset())
-
-
-def _mappings(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

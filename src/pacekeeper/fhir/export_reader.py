@@ -21,7 +21,7 @@ from pacekeeper.fhir.export_job import ExportJob, ExportSpentError, Progress
 from pacekeeper.fhir.kept_job import KeptJob, asked_for
 from pacekeeper.fhir.lines import documents_of
 from pacekeeper.fhir.manifest import ExportFile, Manifest
-from pacekeeper.fhir.outcome import issues_of
+from pacekeeper.fhir.parts import parts
 from pacekeeper.fhir.rest import BEGINNING
 from pacekeeper.fhir.stamps import all_since, stamps_in, without_stamp
 from pacekeeper.stream import Incomplete, JsonLines, Page, Stream
@@ -220,7 +220,7 @@ class _Reading:
             if not line.strip():
                 continue
             try:
-                severities = [str(issue.get("severity")) for issue in issues_of(orjson.loads(line))]
+                severities = [str(issue.get("severity")) for issue in parts(orjson.loads(line), "issue")]
             except orjson.JSONDecodeError:
                 severities = []
             known = {"fatal", "error", "warning", "information", "success"}

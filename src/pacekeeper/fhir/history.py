@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 import pyarrow as pa
 
-from pacekeeper.errors import DataError, FatalError
-from pacekeeper.fhir.bundle import is_readable, next_link
-from pacekeeper.fhir.outcome import outcome_text
+from pacekeeper.errors import FatalError
+from pacekeeper.fhir.bundle import answered_bundle, next_link
 from pacekeeper.fhir.parts import part, parts
 from pacekeeper.fhir.stamps import instant
+from pacekeeper.http_address import PageTrail
 from pacekeeper.stream import JsonLines, Page, Stream
 
 if TYPE_CHECKING:
@@ -63,20 +62,20 @@ class HistoryReader:
         path = f"{kind}/_history" if identity is None else f"{kind}/{identity}/_history"
         asked = {} if since is None else {"_since": since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
         response = self.http.exchange(path, asked or None, allow=_NONE)
-        read: set[str] = set()
+        if not response.is_success:
+            return
+        asked_of = f"source {self.source}: the history of {kind}"
+        trail = PageTrail(asked_of)
         while response.is_success:
-            bundle = self._bundle(kind, response)
+            trail.enter(response.url)
+            bundle = answered_bundle(response, asked=asked_of)
             for entry in parts(bundle, "entry"):
                 yield from _version(entry)
             link = next_link(bundle)
             if link is None:
                 return
-            if str(response.url.join(link)) in read:
-                raise DataError(f"source {self.source}: the history of {kind} leads to a page already read")
-            read.add(str(response.url.join(link)))
             response = self.http.exchange(link, relative_to=response.url, allow=_NONE)
-        if read:
-            raise FatalError(f"source {self.source}: the history of {kind} ended with status {response.status_code}")
+        raise FatalError(f"{asked_of} ended with status {response.status_code}")
 
     def since(self, stream: Stream, since: datetime, *, with_past: bool) -> Iterator[Page]:
         """What happened to a type since: its versions, if wanted, and what was deleted and has not come back."""
@@ -126,18 +125,6 @@ class HistoryReader:
             resource["extension"] = [*parts(resource, "extension"), dated]
             document = orjson.dumps(resource).decode()
         return document, [_document(version) for version in versions if version.resource] if with_past else []
-
-    def _bundle(self, kind: str, response: httpx.Response) -> Mapping[str, Any]:
-        try:
-            answer = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            answer = None
-        found = answer.get("resourceType") if isinstance(answer, Mapping) else None
-        if found == "OperationOutcome":
-            raise FatalError(f"source {self.source}: the history of {kind} answered {outcome_text(answer)}")
-        if found != "Bundle" or not isinstance(answer, Mapping) or not is_readable(answer):
-            raise DataError(f"source {self.source}: the history of {kind} is no FHIR Bundle")
-        return answer
 
 
 def past_page(stream: Stream, documents: Sequence[str]) -> Page:

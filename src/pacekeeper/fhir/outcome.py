@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,18 +15,13 @@ _ERRORS = {"error", "fatal"}
 
 def outcome_text(outcome: Mapping[str, Any]) -> str:
     """Severity and code of an OperationOutcome's issues."""
-    issues = [f"{_word(issue.get('severity'))} ({_word(issue.get('code'))})" for issue in issues_of(outcome)]
+    issues = [f"{_word(issue.get('severity'))} ({_word(issue.get('code'))})" for issue in parts(outcome, "issue")]
     return "an OperationOutcome: " + (", ".join(issues[:5]) or "without issues")
-
-
-def issues_of(outcome: object) -> Iterator[Mapping[str, Any]]:
-    """Issues of what should be an OperationOutcome; nothing where it is none."""
-    yield from parts(outcome, "issue")
 
 
 def is_error(outcome: object) -> bool:
     """Whether any of its issues is an error; an outcome without a readable issue is taken to be one."""
-    severities = [issue.get("severity") for issue in issues_of(outcome)]
+    severities = [issue.get("severity") for issue in parts(outcome, "issue")]
     return not severities or any(severity in _ERRORS for severity in severities)
 
 
@@ -41,7 +36,7 @@ def answered_outcome(response: httpx.Response) -> Mapping[str, Any]:
 
 def has_code(outcome: Mapping[str, Any], *codes: str) -> bool:
     """Whether an issue has one of the codes."""
-    return any(issue.get("code") in codes for issue in issues_of(outcome))
+    return any(issue.get("code") in codes for issue in parts(outcome, "issue"))
 
 
 def _word(value: object) -> str:

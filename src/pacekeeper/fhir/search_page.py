@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
 
-from pacekeeper.errors import ConfigError, DataError, FatalError, RetryableError
-from pacekeeper.fhir.bundle import entries_of, is_readable, next_link
+from pacekeeper.errors import ConfigError, FatalError, RetryableError
+from pacekeeper.fhir.bundle import answered_bundle, entries_of, next_link
 from pacekeeper.fhir.outcome import is_error, outcome_text
 from pacekeeper.fhir.parts import part, parts
 from pacekeeper.fhir.stamps import instant
+from pacekeeper.http_address import PageTrail
 
 if TYPE_CHECKING:
     from pacekeeper.http import SourceClient
@@ -134,22 +134,13 @@ class SearchPages:
 
     def following(self, page: SearchPage) -> Iterator[SearchPage]:
         """The page and all that come after it. Raises PageExpired, and DataError where they lead in a circle."""
-        read = {_mark(page.url)}
+        trail = PageTrail(self._asked(page.kind))
         while True:
+            trail.enter(page.url)
             yield page
             link = next_link(page.bundle)
             if link is None:
                 return
-            try:
-                mark = _mark(page.url.join(link))
-            except httpx.InvalidURL:
-                raise DataError(f"source {self.source}: the search for {page.kind} links to no valid address") from None
-            if mark in read:
-                raise DataError(
-                    f"source {self.source}: page {len(read)} of the search for {page.kind} leads to one already read; "
-                    "paging would never end"
-                )
-            read.add(mark)
             page = self._read(page.kind, link, {}, page.url, (410,))
             if page.is_refused:
                 raise PageExpired
@@ -168,45 +159,26 @@ class SearchPages:
             self.http.pause(wait)
             wait *= 2
         raise RetryableError(
-            f"source {self.source}: the search for {kind} answers 200, but single entries of it 429 or 5xx, "
+            f"{self._asked(kind)} answers 200, but single entries of it 429 or 5xx, "
             f"{self._attempts} times; run again later, or set requests_per_second"
         )
 
     def _bundle(self, kind: str, response: httpx.Response) -> Mapping[str, Any]:
-        try:
-            answer = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            answer = None
-        found = answer.get("resourceType") if isinstance(answer, Mapping) else None
-        if found == "OperationOutcome":
-            raise FatalError(f"source {self.source}: the search for {kind} answered {outcome_text(answer)}")
-        if found != "Bundle" or not isinstance(answer, Mapping):
-            raise DataError(
-                f"source {self.source}: the search for {kind} answered something that is no FHIR Bundle; check base_url"
-            )
-        if not is_readable(answer):
-            raise DataError(
-                f"source {self.source}: the search for {kind} answered a Bundle with entries or links that are no "
-                "FHIR; nothing of it is used. Try the search by hand, and report what it answers to the server's vendor"
-            )
+        answer = answered_bundle(response, asked=self._asked(kind))
         for entry in parts(answer, "entry"):
             resource = part(entry, "resource")
             if resource.get("resourceType") == "OperationOutcome" and is_error(resource):
-                raise FatalError(
-                    f"source {self.source}: the search for {kind} holds an error beside its matches: "
-                    f"{outcome_text(resource)}"
-                )
+                raise FatalError(f"{self._asked(kind)} holds an error beside its matches: {outcome_text(resource)}")
         return answer
+
+    def _asked(self, kind: str) -> str:
+        return f"source {self.source}: the search for {kind}"
 
 
 def _is_passing(entry: Mapping[str, Any]) -> bool:
     """Whether an entry was refused for a reason that passes: Medplum 5.0.10 does so inside an answer of status 200."""
     status = str(part(entry, "response").get("status", ""))
     return status[:3] == "429" or status[:1] == "5"
-
-
-def _mark(url: httpx.URL) -> bytes:
-    return blake2b(str(url).encode(), digest_size=16).digest()
 
 
 def _date(response: httpx.Response) -> datetime | None:

@@ -146,10 +146,10 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
         unknown = connection.count(f"SELECT count(*) {_JUDGED} AND state = 'unknown'")
     if not verdicts:
         console.print("There is no verdict: no source has delivered anything that can be judged.")
-    elif not rows:
+        return
+    if not rows:
         known = f" ({unknown:,} of {verdicts:,} verdicts are unknown)" if unknown else ""
         console.print(f"No guardrail is known to be breached{known}.")
-    if not rows:
         return
     table = _table(
         "Breaches of practice policy", ("guardrail", "clinician"), ("weeks", "first", "last", "worst"), ("unit", "why")
