@@ -249,3 +249,22 @@ class World:
     def says(self, guardrail: str, week: int, *, key: str = "c1") -> tuple[str, str | None]:
         row = self.verdict(guardrail, week, key=key)
         return row["state"], row["reason"]
+
+
+def two_clinicians(weeks: int, *, since: date, booked: str | None = None) -> World:
+    """c1 and c2, each with ten kept appointments and two hours of sessions in every week.
+
+    since: of employment and assignment. booked: at what time of the same day; null = nobody knows when.
+    """
+    made = World()
+    made.clinician("c2")
+    for key in ("c1", "c2"):
+        made.employ(since, key=key)
+        made.assign("k1", since, key=key)
+        for week in range(weeks):
+            made.hold(week, 2, key=key)
+            made.open_week(week, key=key)
+            day = made.day(week)
+            for _ in range(10):
+                made.seat(day, "09:00", key=key, **({} if booked is None else {"booked_at": made.at(day, booked)}))
+    return made

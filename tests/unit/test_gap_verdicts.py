@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from tests.marts import World
+from tests.marts import World, two_clinicians
 
 from pacekeeper.measures.doubt import SOURCE_GAP
 
@@ -19,18 +19,7 @@ DEFAULTED = ("unknown", "defaulted")
 
 @pytest.fixture
 def world() -> World:
-    """Two clinicians with a kept appointment and two hours of sessions in each of eight weeks."""
-    made = World()
-    made.clinician("c2")
-    for key in ("c1", "c2"):
-        made.employ(EARLY, key=key)
-        made.assign("k1", EARLY, key=key)
-        for week in range(WEEKS):
-            made.hold(week, 2, key=key)
-            made.open_week(week, key=key)
-            for _ in range(10):
-                made.seat(made.day(week), "09:00", key=key)
-    return made
+    return two_clinicians(WEEKS, since=EARLY)
 
 
 def lack(made: World, entity: str, first: date | None, last: date | None, *, source: str = "ehr") -> None:
