@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, Table, bindparam, delete, event, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from pacekeeper.errors import FatalError
@@ -43,7 +44,8 @@ class OpsDatabase:
         """The engine; the file and its tables are made when it is first asked for."""
         if self._engine is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(f"sqlite:///{self.path}")
+            # No pool: a connection that stays open keeps the file's write-ahead log beside it.
+            engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool)
 
             @event.listens_for(engine, "connect")
             def _pragmas(connection: object, _record: object) -> None:

@@ -36,8 +36,7 @@ def _watch() -> None:
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
-    seen = _seen.get()
-    if seen is None:
+    if _seen is None or (seen := _seen.get()) is None:  # at exit no name is left
         return
     if event in _CALLS:
         seen.append(event)
