@@ -265,6 +265,7 @@ def two_clinicians(weeks: int, *, since: date, booked: str | None = None) -> Wor
             made.hold(week, 2, key=key)
             made.open_week(week, key=key)
             day = made.day(week)
+            booked_at = None if booked is None else made.at(day, booked)
             for _ in range(10):
-                made.seat(day, "09:00", key=key, **({} if booked is None else {"booked_at": made.at(day, booked)}))
+                made.seat(day, "09:00", key=key, booked_at=booked_at)
     return made
