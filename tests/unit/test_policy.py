@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -189,3 +191,111 @@ def test_unknown_guardrail_and_key_are_named_with_what_there_is() -> None:
 def test_vocabularies_are_those_of_the_contract() -> None:
     assert set(SESSION_TYPES) == {str(kind) for kind in SessionType}
     assert set(PTO_KINDS) == {str(kind) for kind in PtoKind}
+
+
+CASE_POINTS = """\
+[guardrails.case_points]
+enabled = false
+title = "Case points at the end of a practice week"
+period = "week end"
+owner = "supervisor"
+severity = "warn"
+subject = "clinician"
+rules = ["W06"]
+
+[guardrails.case_points.thresholds]
+cap = { unit = "points", provenance = "practice article: a cap of the practice's own (S0)" }
+
+[guardrails.case_points.settings]
+unrated = { value = "as_medium", unit = "word", choices = ["as_medium", "skip"], provenance = "project choice" }
+"""
+
+
+def plugin(folder: Path, toml: str | None, *, name: str = "caseload") -> None:
+    """Installs a distribution that ships guardrails; null: its module cannot be imported."""
+    module = f"pacekeeper_{name}_plugin"
+    source = "raise RuntimeError\n" if toml is None else f"class Measures:\n    policy_toml = {toml!r}\n"
+    (folder / f"{module}.py").write_text(source)
+    info = folder / f"pacekeeper_{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: pacekeeper-{name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[pacekeeper.measures]\n{name} = {module}:Measures\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the path to install plugins in; what they import is forgotten afterwards."""
+    before = set(sys.modules)
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for name in set(sys.modules) - before:
+        if name.startswith("pacekeeper_") and name.endswith("_plugin"):
+            del sys.modules[name]
+
+
+def test_guardrail_of_a_plugin_is_part_of_every_policy_and_off_until_it_is_configured(
+    site: Path, tmp_path: Path
+) -> None:
+    version = load_policy().latest.version
+    plugin(site, CASE_POINTS)
+    rail = load_policy("high_volume").guardrail("case_points")
+    assert (rail.enabled, rail.subject, rail.rules, rail.unit) == (False, "clinician", ("W06",), "points")
+    assert (rail.threshold_or_none("cap"), rail.open_values) == (None, ("thresholds.cap",))
+    assert "case_points" not in load_policy().guardrail_ids
+    assert load_policy().latest.version == version
+    cap = '[guardrails.case_points.thresholds]\ncap = { value = 60, unit = "points", provenance = "us" }\n'
+    own = load_policy(file=written(tmp_path, OWN + "[guardrails.case_points]\nenabled = true\n" + cap))
+    assert own.guardrail("case_points").threshold("cap") == 60
+    assert own.guardrail("case_points").settings.word("unrated") == "as_medium"
+    assert "case_points" in own.guardrail_ids
+    assert own.latest.version != version
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        pytest.param(
+            "enabled = true\n", ["cap is missing or has no value", "enabled = false"], id="switched on without a cap"
+        ),
+        pytest.param(
+            '[guardrails.case_points.thresholds]\ncap = { value = 60, unit = "hours", provenance = "us" }\n',
+            ["thresholds.cap", "'hours'", "'points'"],
+            id="another unit",
+        ),
+        pytest.param(
+            '[guardrails.case_points.settings]\nunrated = { value = "as_low", unit = "word", provenance = "us" }\n',
+            ["settings.unrated", "one of as_medium, skip"],
+            id="a word that is no choice",
+        ),
+        pytest.param('subject = "team"\n', ["unknown key subject"], id="what only the shipped block says"),
+    ],
+)
+def test_plugins_defaults_bind_a_policy_like_ours(site: Path, tmp_path: Path, text: str, named: list[str]) -> None:
+    plugin(site, CASE_POINTS)
+    with pytest.raises(PolicyError) as caught:
+        load_policy(file=written(tmp_path, OWN + "[guardrails.case_points]\n" + text))
+    assert all(part in str(caught.value) for part in ["guardrails.case_points", *named]), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "named"),
+    [
+        pytest.param(None, ["cannot be loaded: RuntimeError"], id="import fails"),
+        pytest.param("[guardrails", ["no valid TOML"], id="no TOML"),
+        pytest.param("[fte]\nmax_scale = 1\n", ["[guardrails.<id>] tables only"], id="more than guardrails"),
+        pytest.param(CASE_POINTS.replace('"points"', '"dots"'), ["cap", "unit is 'dots'"], id="unknown unit"),
+        pytest.param(CASE_POINTS.replace("false", "true"), ["cap is missing or has no value"], id="on, and open"),
+        pytest.param(CASE_POINTS.replace("W06", "weights"), ["rules", "W01"], id="no id of a rule"),
+        pytest.param(
+            CASE_POINTS.replace("case_points", "no_show"), ["no_show is defined already, by default.toml"], id="twice"
+        ),
+    ],
+)
+def test_broken_plugin_is_named_with_what_to_do(site: Path, toml: str | None, named: list[str]) -> None:
+    plugin(site, toml)
+    with pytest.raises(PolicyError) as caught:
+        load_policy()
+    said = str(caught.value)
+    assert all(part in said for part in ["distribution pacekeeper-caseload", "Fix: ", *named]), said

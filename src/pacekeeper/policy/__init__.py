@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pacekeeper.policy.lint import LintFinding, lint
-from pacekeeper.policy.load import load_policy, profiles
+from pacekeeper.policy.load import load_policy
 from pacekeeper.policy.model import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, RampBand
+from pacekeeper.policy.shipped import profiles
 
 __all__ = [
     "GuardrailPolicy",

@@ -44,14 +44,10 @@ def _lint_revision(revision: PolicyRevision) -> list[LintFinding]:
         )
 
     hours, use = revision.guardrail("direct_hours"), revision.guardrail("utilization")
-    orders = {
-        "direct_hours": [hours.threshold(key) for key in ("warn", "breach", "breach_single_week")],
-        "utilization": [use.threshold(key) for key in ("floor", "warn", "breach")],
-        "active_caseload": [revision.guardrail("active_caseload").threshold(key) for key in ("warn", "breach")],
-    }
-    for name, values in orders.items():
+    for rail in revision.guardrails.values():
+        values = [value for key in rail.spec.ascending if (value := rail.threshold_or_none(key)) is not None]
         if values != sorted(values):
-            disorder(f"thresholds of {name} are {values}; each must be at least the one before it")
+            disorder(f"thresholds of {rail.id} are {values}; each must be at least the one before it")
     cap = hours.threshold("warn")
     expectation = revision.section("expectation")
     expected = expectation.number("direct_max")

@@ -10,14 +10,14 @@ from datetime import date
 from functools import cached_property
 
 from pacekeeper.errors import PolicyError
-from pacekeeper.policy.schema import PolicyScalar
+from pacekeeper.policy.schema import GuardrailSpec, PolicyScalar
 
 
 @dataclass(frozen=True)
 class PolicyValue:
-    """A value with the unit it is stated in and where it comes from."""
+    """A value with the unit it is stated in and where it comes from. value: null = not configured."""
 
-    value: PolicyScalar
+    value: PolicyScalar | None
     unit: str
     provenance: str
 
@@ -37,32 +37,42 @@ class Section:
             raise PolicyError(f"{self.where} has no {key!r}; it has {', '.join(sorted(self.values))}")
         return self.values[key]
 
+    def _configured(self, key: str) -> PolicyValue:
+        found = self.entry(key)
+        if found.value is None:
+            raise PolicyError(f"{self.where}.{key} is not configured: {found.unit} without a value")
+        return found
+
+    def number_or_none(self, key: str) -> float | None:
+        """A number; null where the policy leaves it open."""
+        return None if self.entry(key).value is None else self.number(key)
+
     def number(self, key: str) -> float:
-        value = self.entry(key).value
+        value = self._configured(key).value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise PolicyError(f"{self.where}.{key} is no number; its unit is {self.entry(key).unit}")
         return float(value)
 
     def whole(self, key: str) -> int:
-        value = self.entry(key).value
+        value = self._configured(key).value
         if isinstance(value, bool) or not isinstance(value, int):
             raise PolicyError(f"{self.where}.{key} is no whole number; its unit is {self.entry(key).unit}")
         return value
 
     def flag(self, key: str) -> bool:
-        value = self.entry(key).value
+        value = self._configured(key).value
         if not isinstance(value, bool):
             raise PolicyError(f"{self.where}.{key} is neither true nor false; its unit is {self.entry(key).unit}")
         return value
 
     def word(self, key: str) -> str:
-        value = self.entry(key).value
+        value = self._configured(key).value
         if not isinstance(value, str):
             raise PolicyError(f"{self.where}.{key} is no word; its unit is {self.entry(key).unit}")
         return value
 
     def words(self, key: str) -> tuple[str, ...]:
-        value = self.entry(key).value
+        value = self._configured(key).value
         if not isinstance(value, tuple):
             raise PolicyError(f"{self.where}.{key} is no list; its unit is {self.entry(key).unit}")
         return value
@@ -73,7 +83,9 @@ class GuardrailPolicy:
 
     severity: of the check that reports a breach, `warn` or `error`; it never blocks.
     owner: who acts on it, in words.
-    enabled: a guardrail that is switched off has no verdict rows.
+    subject: what it judges, one of clinician, practice, team, client, alert.
+    rules: ids of the practice-article rules behind it.
+    enabled: a guardrail that is switched off has no verdict rows. Only then may values be left open.
     """
 
     def __init__(
@@ -83,11 +95,15 @@ class GuardrailPolicy:
         where: str,
         texts: Mapping[str, str],
         enabled: bool,
+        spec: GuardrailSpec,
         thresholds: Mapping[str, PolicyValue],
         settings: Mapping[str, PolicyValue],
     ) -> None:
         self.id = guardrail_id
         self.enabled = enabled
+        self.spec = spec
+        self.subject = spec.subject
+        self.rules = spec.rules
         self.title = texts["title"]
         self.period = texts["period"]
         self.owner = texts["owner"]
@@ -98,6 +114,16 @@ class GuardrailPolicy:
     def threshold(self, key: str) -> float:
         """The threshold in `unit`, before any FTE scaling."""
         return self.thresholds.number(key)
+
+    def threshold_or_none(self, key: str) -> float | None:
+        """Like `threshold`; null where the policy leaves it open, which it may only while switched off."""
+        return self.thresholds.number_or_none(key)
+
+    @property
+    def open_values(self) -> tuple[str, ...]:
+        """Thresholds and settings without a value, as `thresholds.cap`."""
+        parts = {"thresholds": self.thresholds, "settings": self.settings}
+        return tuple(f"{n}.{k}" for n, part in parts.items() for k, entry in part.values.items() if entry.value is None)
 
     @property
     def unit(self) -> str:
@@ -144,12 +170,16 @@ class PolicyRevision:
 
     @cached_property
     def version(self) -> str:
-        """Hash of every value and unit: equal content gives equal versions, whatever the words around it say."""
+        """Hash of every value and unit in force: equal content gives equal versions, whatever the words around it say.
+
+        A guardrail that is switched off changes nothing, whatever its values are.
+        """
         content = {
             "sections": {name: _content(section) for name, section in self.sections.items()},
             "guardrails": {
                 name: [rail.enabled, _content(rail.thresholds), _content(rail.settings)]
                 for name, rail in self.guardrails.items()
+                if rail.enabled
             },
             "ramp": [[band.month, band.low, band.high, band.unit] for band in self.ramp],
         }
@@ -190,7 +220,7 @@ def _content(section: Section) -> dict[str, list[object]]:
     return {key: [_plain(entry.value), entry.unit] for key, entry in section.values.items()}
 
 
-def _plain(value: PolicyScalar) -> object:
+def _plain(value: PolicyScalar | None) -> object:
     if isinstance(value, tuple):
         return sorted(value)
     # 22 and 22.0 are one threshold.

@@ -1,9 +1,10 @@
-"""What a policy may say: sections, guardrails, keys and the unit of each. The values are in the TOML profiles."""
+"""Units a policy states its values in, and what a policy may say, which follows from the shipped defaults."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -23,102 +24,147 @@ SESSION_TYPES: Final = (
     "unknown",
 )
 PTO_KINDS: Final = ("grant", "accrue", "take", "carry", "forfeit", "sick", "unpaid", "parental", "unknown")
+ROLES: Final = ("therapist", "prescriber", "intern", "supervisor", "tester", "peer", "other", "unknown")
+EMPLOYMENT_TYPES: Final = ("w2", "1099", "student", "unknown")
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SCHEDULE_TEMPLATES: Final = ("half_day_blocks", "four_days_and_admin_day", "four_by_ten")
 
-WHOLE_UNITS: Final = frozenset({"weeks", "days", "months", "appointments"})
-NUMBER_UNITS: Final = frozenset({"hours", "ratio", "fte", "clients"})
-WORD_UNITS: Final = MappingProxyType({"definition": ("A",)})
-LIST_UNITS: Final = MappingProxyType({"session_type": SESSION_TYPES, "pto_kind": PTO_KINDS})
-RAMP_UNITS: Final = ("clients", "hours")
+#: Whole, above 0: windows and smallest numbers.
+WHOLE_UNITS: Final = frozenset({"weeks", "days", "business_days", "months", "quarters", "appointments"})
+#: Whole, 0 or more: what is counted.
+COUNT_UNITS: Final = frozenset(
+    {
+        "sessions", "blocks", "alerts", "messages", "notes", "claims", "records", "responses", "episodes", "clinicians",
+        "people", "items", "events", "times", "usd_cents",
+    }
+)  # fmt: skip
+#: Any number, 0 or more. A ratio of 0.1 is 10 per cent.
+NUMBER_UNITS: Final = frozenset(
+    {"seconds", "minutes", "hours", "ratio", "fte", "clients", "points", "per_hour", "standard_deviations"}
+)
+#: Any number: a score of an instrument, or a difference of scores.
+SIGNED_UNITS: Final = frozenset({"score"})
+LIST_UNITS: Final = MappingProxyType(
+    {
+        "session_type": SESSION_TYPES,
+        "pto_kind": PTO_KINDS,
+        "role": ROLES,
+        "weekday": WEEKDAYS,
+        "schedule_template": SCHEDULE_TEMPLATES,
+    }
+)
+#: Lists of codes of the practice's own.
+FREE_LIST_UNITS: Final = frozenset({"specialty", "words"})
+#: One code; `choices` of the shipped default says which there are.
+WORD_UNITS: Final = frozenset({"definition", "word"})
+UNITS: Final = frozenset(
+    {"flag", "clock"}
+    | WHOLE_UNITS
+    | COUNT_UNITS
+    | NUMBER_UNITS
+    | SIGNED_UNITS
+    | set(LIST_UNITS)
+    | FREE_LIST_UNITS
+    | WORD_UNITS
+)
+#: What a threshold can be stated in.
+THRESHOLD_UNITS: Final = WHOLE_UNITS | COUNT_UNITS | NUMBER_UNITS | SIGNED_UNITS
+RAMP_UNITS: Final = ("clients", "sessions", "hours")
 SEVERITIES: Final = ("warn", "error")
+SUBJECTS: Final = ("clinician", "practice", "team", "client", "alert")
+GUARDRAIL_TEXTS: Final = ("title", "period", "owner", "severity")
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+@dataclass(frozen=True)
+class ValueSpec:
+    """How a value must be stated. choices: the only words it may hold; none = all that fit the unit."""
+
+    unit: str
+    choices: tuple[str, ...] = ()
+
+    def fits(self, value: object) -> bool:
+        if not fits_unit(value, self.unit):
+            return False
+        words = value if isinstance(value, list | tuple) else [value]
+        return not self.choices or all(word in self.choices for word in words)
+
+    @property
+    def what_fits(self) -> str:
+        """The sentence an error uses to say what would be right."""
+        if not self.choices:
+            return what_fits(self.unit)
+        return ("one of " if self.unit in WORD_UNITS else "a list of at least one of ") + ", ".join(self.choices)
 
 
 @dataclass(frozen=True)
 class GuardrailSpec:
-    """Threshold and setting keys of one guardrail, each with the unit its value must be stated in."""
+    """What a guardrail's shipped defaults fix for every policy.
 
-    thresholds: Mapping[str, str]
-    settings: Mapping[str, str] = field(default_factory=dict)
+    subject: what it judges. rules: ids of the practice-article rules behind it. ascending: thresholds of which none may
+    be below the one before it. excludes: guardrails for another schedule template than its own.
+    """
+
+    thresholds: Mapping[str, ValueSpec]
+    settings: Mapping[str, ValueSpec]
+    subject: str
+    rules: tuple[str, ...]
+    ascending: tuple[str, ...]
+    excludes: tuple[str, ...]
 
 
-SECTIONS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {
-        "fte": {"max_scale": "ratio", "cap": "fte"},
-        "leave": {"paid_kinds": "pto_kind", "kinds": "pto_kind"},
-        "evaluability": {"not_evaluated_below": "ratio", "full_from": "ratio"},
-        "protected_admin": {"encroached_from": "ratio"},
-        "expectation": {"direct_min": "hours", "direct_max": "hours", "bookable": "hours"},
-    }
-)
+@dataclass(frozen=True)
+class PolicySchema:
+    """What a policy may and must say, besides the ramp."""
 
-GUARDRAILS: Final[Mapping[str, GuardrailSpec]] = MappingProxyType(
-    {
-        "direct_hours": GuardrailSpec(
-            thresholds={"warn": "hours", "breach": "hours", "breach_single_week": "hours"},
-            settings={
-                "consistent_weeks": "weeks",
-                "consistent_window": "weeks",
-                "scale_by_fte": "flag",
-                "countable": "session_type",
-            },
-        ),
-        "utilization": GuardrailSpec(
-            thresholds={"floor": "ratio", "warn": "ratio", "breach": "ratio"},
-            settings={
-                "floor_streak": "weeks",
-                "min_available_h": "hours",
-                "ramp_exempt_months": "months",
-                "leave_exempt": "flag",
-            },
-        ),
-        "active_caseload": GuardrailSpec(
-            thresholds={"warn": "clients", "breach": "clients"},
-            settings={
-                "seen_within_days": "days",
-                "new_within_days": "days",
-                "count_group_only": "flag",
-                "scale_by_fte": "flag",
-            },
-        ),
-        "no_show": GuardrailSpec(
-            thresholds={"breach": "ratio"},
-            settings={
-                "definition": "definition",
-                "min_n": "appointments",
-                "window_weeks": "weeks",
-                "late_cancel_window": "hours",
-                "confidence": "ratio",
-            },
-        ),
-    }
-)
-
-GUARDRAIL_TEXTS: Final = ("title", "period", "owner", "severity")
+    sections: Mapping[str, Mapping[str, ValueSpec]]
+    guardrails: Mapping[str, GuardrailSpec]
 
 
 def fits_unit(value: object, unit: str) -> bool:
-    """Whether a value may be stated in the unit: counts are whole and positive, ratios and hours are not negative."""
+    """Whether a value may be stated in the unit."""
     if unit == "flag":
         return isinstance(value, bool)
     if isinstance(value, bool):
         return False
     if unit in WHOLE_UNITS:
         return isinstance(value, int) and value > 0
+    if unit in COUNT_UNITS:
+        return isinstance(value, int) and value >= 0
     if unit in NUMBER_UNITS:
-        return isinstance(value, int | float) and value >= 0
+        return isinstance(value, int | float) and 0 <= value < float("inf")
+    if unit in SIGNED_UNITS:
+        return isinstance(value, int | float) and abs(value) < float("inf")
+    if unit == "clock":
+        return isinstance(value, str) and _CLOCK.fullmatch(value) is not None
     if unit in WORD_UNITS:
-        return value in WORD_UNITS[unit]
-    words = LIST_UNITS.get(unit, ())
-    return isinstance(value, list | tuple) and len(value) > 0 and all(word in words for word in value)
+        return is_code(value)
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    return all(word in LIST_UNITS[unit] if unit in LIST_UNITS else is_code(word) for word in value)
+
+
+def is_code(value: object) -> bool:
+    """Whether a value is a code: letters, digits, `_`, `.` and `-`."""
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None
 
 
 def what_fits(unit: str) -> str:
     """The sentence an error uses to say what would be right."""
     if unit == "flag":
         return "true or false"
+    if unit == "clock":
+        return 'a local time such as "08:00"'
     if unit in WHOLE_UNITS:
         return "a whole number above 0"
+    if unit in COUNT_UNITS:
+        return "a whole number, 0 or more"
     if unit in NUMBER_UNITS:
         return "a number, 0 or more"
+    if unit in SIGNED_UNITS:
+        return "a number"
     if unit in WORD_UNITS:
-        return "one of " + ", ".join(WORD_UNITS[unit])
-    return "a list of at least one of " + ", ".join(LIST_UNITS.get(unit, ()))
+        return "a code in quotes"
+    return "a list of at least one of " + ", ".join(LIST_UNITS[unit]) if unit in LIST_UNITS else "a list of codes"

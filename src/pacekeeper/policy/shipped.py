@@ -1,0 +1,152 @@
+"""Shipped defaults - the default profile and what plugins add - and the schema that follows from them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from pacekeeper.errors import PolicyError
+from pacekeeper.policy.fragments import Fragment, fix_of, guardrail_fragments
+from pacekeeper.policy.rails import RAIL_KEYS, guardrail
+from pacekeeper.policy.schema import (
+    FREE_LIST_UNITS,
+    SUBJECTS,
+    THRESHOLD_UNITS,
+    UNITS,
+    WORD_UNITS,
+    GuardrailSpec,
+    PolicySchema,
+    ValueSpec,
+)
+from pacekeeper.policy.tree import Tree, merged, refuse_unknown, table, word
+
+DEFAULT = "default"
+#: Top-level tables of a policy that are no sections of plain values.
+_NO_SECTIONS = frozenset({"guardrails"})
+#: What a guardrail's shipped block says once for all policies.
+_SHIPPED_ONLY = ("subject", "rules", "ascending", "excludes")
+_SHIPPED_VALUE_KEYS = frozenset({"value", "unit", "provenance", "choices"})
+_RULE = re.compile(r"[A-Z][0-9]{2}")
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What holds for every policy.
+
+    profile: the default profile with the plugins' guardrails. guardrails: those of the plugins alone, which lie under a
+    policy that does not extend a profile, too.
+    """
+
+    schema: PolicySchema
+    profile: Tree
+    guardrails: Tree
+
+
+def profiles() -> tuple[str, ...]:
+    """Names of the shipped profiles."""
+    folder = resources.files("pacekeeper.policy") / "profiles"
+    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+def profile_tree(name: str) -> tuple[Tree, str]:
+    """A shipped profile as it is written, and its file name."""
+    if name not in profiles():
+        raise PolicyError(f"there is no policy profile {name!r}; shipped are {', '.join(profiles())}")
+    text = (resources.files("pacekeeper.policy") / "profiles" / f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text), f"{name}.toml"
+
+
+def shipped() -> Shipped:
+    """Everything shipped. Raises PolicyError for a plugin whose guardrails cannot be used."""
+    tree, label = profile_tree(DEFAULT)
+    specs = {name: _spec(rail, f"{label}: guardrails.{name}") for name, rail in tree["guardrails"].items()}
+    tree["guardrails"] = {name: _for_all(rail) for name, rail in tree["guardrails"].items()}
+    owners = dict.fromkeys(specs, label)
+    added: Tree = {}
+    for fragment in guardrail_fragments():
+        for name, rail in fragment.guardrails.items():
+            if name in owners:
+                raise PolicyError(
+                    f"{fragment.label}: guardrail {name} is defined already, by {owners[name]}. "
+                    "Fix: uninstall one of the two, or ask its author for another id"
+                )
+            owners[name] = fragment.label
+            specs[name], added[name] = _from_plugin(fragment, name, rail)
+    sections = {
+        name: {key: _value_spec(entry, f"{label}: {name}.{key}") for key, entry in section.items()}
+        for name, section in tree.items()
+        if isinstance(section, dict) and name not in _NO_SECTIONS
+    }
+    return Shipped(PolicySchema(sections, specs), merged(tree, {"guardrails": added}), added)
+
+
+def _from_plugin(fragment: Fragment, name: str, rail: object) -> tuple[GuardrailSpec, Tree]:
+    """A plugin's guardrail: its own fault is told as its own, not as the practice's."""
+    where = f"{fragment.label}: guardrails.{name}"
+    try:
+        spec, block = _spec(rail, where), _for_all(table(rail, where))
+        guardrail(name, block, spec, where)
+    except PolicyError as error:
+        raise PolicyError(f"{error}. {fix_of(fragment.label)}") from None
+    return spec, block
+
+
+def _for_all(rail: Tree) -> Tree:
+    """A shipped block in the form in which a practice would write it."""
+    kept = {key: entry for key, entry in rail.items() if key not in _SHIPPED_ONLY}
+    for part in ("thresholds", "settings"):
+        if part in kept:
+            kept[part] = {key: _without_choices(entry) for key, entry in kept[part].items()}
+    return kept
+
+
+def _without_choices(entry: Tree) -> Tree:
+    return {key: value for key, value in entry.items() if key != "choices"}
+
+
+def _spec(tree: object, where: str) -> GuardrailSpec:
+    rail = table(tree, where)
+    refuse_unknown(rail, {*RAIL_KEYS, *_SHIPPED_ONLY}, where)
+    thresholds = _value_specs(rail.get("thresholds"), f"{where}.thresholds")
+    if not thresholds:
+        raise PolicyError(f"{where}.thresholds is empty; a guardrail has at least one threshold")
+    for key, spec in thresholds.items():
+        if spec.unit not in THRESHOLD_UNITS:
+            raise PolicyError(f"{where}.thresholds.{key}: {spec.unit} is no unit of a number")
+    rules = _words(rail, "rules", where)
+    if not all(_RULE.fullmatch(rule) for rule in rules):
+        raise PolicyError(f"{where}: rules are {', '.join(rules)}; each must be a letter and two digits, such as W01")
+    ascending = _words(rail, "ascending", where)
+    refuse_unknown(dict.fromkeys(ascending), thresholds, f"{where}.ascending")
+    return GuardrailSpec(
+        thresholds=thresholds,
+        settings=_value_specs(rail.get("settings", {}), f"{where}.settings"),
+        subject=word(rail, "subject", SUBJECTS, where) if "subject" in rail else "clinician",
+        rules=rules,
+        ascending=ascending,
+        excludes=_words(rail, "excludes", where),
+    )
+
+
+def _value_specs(tree: object, where: str) -> dict[str, ValueSpec]:
+    return {key: _value_spec(entry, f"{where}.{key}") for key, entry in table(tree, where).items()}
+
+
+def _value_spec(entry: object, where: str) -> ValueSpec:
+    value = table(entry, where)
+    refuse_unknown(value, _SHIPPED_VALUE_KEYS, where)
+    unit = word(value, "unit", sorted(UNITS), where)
+    choices = _words(value, "choices", where)
+    if choices and unit not in WORD_UNITS | FREE_LIST_UNITS:
+        raise PolicyError(f"{where}: choices are for words; a value in {unit} has none")
+    return ValueSpec(unit, choices)
+
+
+def _words(tree: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
+    found = tree.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
+        raise PolicyError(f"{where}: {key} must be a list of texts")
+    return tuple(found)
