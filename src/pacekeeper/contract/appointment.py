@@ -35,3 +35,10 @@ class Appointment(Entity, table=True):
     source_updated_at: datetime | None = instant(
         "Last change, as the source says, UTC.", null="the source does not say"
     )
+    capacity: int | None = column("Seats of the group occurrence.", null="not a group, or not said", ge=1)
+    rescheduled_to_key: str | None = column(
+        "Key of the appointment in its place.", null="not rescheduled, or not linked"
+    )
+    is_billable_cancel: bool | None = column(
+        "Whether the cancellation or no-show is charged.", null="the source does not say"
+    )

@@ -99,3 +99,50 @@ class PaymentSource(StrEnum):
     CLIENT = "client"
     OTHER = "other"
     UNKNOWN = "unknown"
+
+
+@unique
+class PaymentModel(StrEnum):
+    """How a payer pays: by the service, by the month of a managed client, by the bundle, or by the member."""
+
+    FEE_FOR_SERVICE = "fee_for_service"
+    MONTHLY_CODE = "monthly_code"
+    BUNDLE = "bundle"
+    CAPITATION = "capitation"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class CompPlanKind(StrEnum):
+    SALARY = "salary"
+    COMMISSION = "commission"
+    BASE_PLUS = "base_plus"
+    TIERED = "tiered"
+    HYBRID = "hybrid"
+    HOURLY = "hourly"
+    UNKNOWN = "unknown"
+
+
+@unique
+class PayBasis(StrEnum):
+    """What pay is counted by; `fixed`: by none."""
+
+    FIXED = "fixed"
+    HOURS = "hours"
+    SESSIONS = "sessions"
+    CHARGES = "charges"
+    COLLECTIONS = "collections"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class BonusBasis(StrEnum):
+    NONE = "none"
+    TEAM_GOALS = "team_goals"
+    INDIVIDUAL_OUTCOMES = "individual_outcomes"
+    COLLECTIONS = "collections"
+    SESSIONS = "sessions"
+    OTHER = "other"
+    UNKNOWN = "unknown"

@@ -27,3 +27,6 @@ class Charge(Entity, table=True):
     payer_class: PayerClass = coded("Kind of payer.")
     payer_class_source_code: str | None = source_code("payer_class")
     status: ChargeStatus = coded("Whether it stands.")
+    appointment_key: str | None = column("Key of the appointment, as of a no-show fee.", null="not linked")
+    service_line: str | None = column("The practice's own code of the service line.", null="not said; the episode's")
+    contract_code: str | None = column("The practice's own code of the payer's contract.", null="not said")

@@ -22,3 +22,4 @@ class Episode(Entity, table=True):
     primary_clinician_key: str | None = column("Clinician in charge.", null="none named")
     closure_type: ClosureType | None = coded("How it ended, as recorded.", null="not ended, or not said")
     closure_type_source_code: str | None = source_code("closure_type")
+    planned_end_on: date | None = column("Day it is planned to end, local.", null="not planned, or not said")

@@ -6,7 +6,8 @@ from functools import reduce
 from operator import and_
 from typing import Any, ClassVar
 
-from pacekeeper.contract.entity import Entity, Rule, coded, column, instant
+from pacekeeper.contract.care_vocabulary import MissingReason
+from pacekeeper.contract.entity import Entity, Rule, coded, column, instant, source_code
 from pacekeeper.contract.instruments import instruments
 from pacekeeper.contract.vocabulary import InstrumentCode, Respondent, ResponseStatus
 
@@ -51,3 +52,9 @@ class MeasureResponse(Entity, table=True):
     items_missing: int | None = column("Number of items without an answer.", null="no items were sent", ge=0)
     status: ResponseStatus = coded("How complete the response is.")
     scoring_version: str = column("Version of the scoring that made `total`.")
+    language: str | None = column("Language it was given in, BCP 47 code.", null="not said")
+    completion_sec: float | None = column("Seconds from first to last answer.", null="not measured", ge=0)
+    missing_reason: MissingReason | None = coded(
+        "Why it was due and not filled in; `status` is then `invalid`.", null="it was filled in, or not said"
+    )
+    missing_reason_source_code: str | None = source_code("missing_reason")

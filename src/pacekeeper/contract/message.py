@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from pacekeeper.contract.entity import Entity, coded, column, instant, source_code
-from pacekeeper.contract.work_vocabulary import Direction, MessageCategory, MessageStatus, Urgency
+from pacekeeper.contract.work_vocabulary import Direction, MessageCategory, MessageStatus, StaffRole, Urgency
 
 
 class Message(Entity, table=True):
@@ -26,3 +26,9 @@ class Message(Entity, table=True):
     received_at: datetime | None = instant("When it was received, UTC.", null="not said")
     status: MessageStatus = coded("State of the message.")
     status_source_code: str | None = source_code("status")
+    read_at: datetime | None = instant("When it was first read, UTC.", null="not read, or not known")
+    replied_at: datetime | None = instant("When it was first answered, UTC.", null="not answered, or not known")
+    handled_by_role: StaffRole | None = coded("Role of who dealt with it.", null="nobody, or not said")
+    handled_by_role_source_code: str | None = source_code("handled_by_role")
+    minutes: float | None = column("Minutes it took.", null="the source does not measure them", ge=0)
+    is_billed: bool | None = column("Whether the time was billed.", null="the source does not say")

@@ -28,3 +28,7 @@ class Note(Entity, table=True):
     status_source_code: str | None = source_code("status")
     authoring_mode: AuthoringMode | None = coded("How it was written.", null="the source does not say")
     authoring_mode_source_code: str | None = source_code("authoring_mode")
+    template_id: str | None = column("The source's own code of the template.", null="none, or not said")
+    is_risk_reviewed: bool | None = column(
+        "Whether the note is marked as reviewed for risk.", null="the source does not say"
+    )

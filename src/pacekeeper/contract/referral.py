@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from pacekeeper.contract.care_vocabulary import ScreenResult
 from pacekeeper.contract.entity import Entity, coded, column, instant, source_code
 from pacekeeper.contract.work_vocabulary import Direction, ReferralChannel, ReferralOutcome
 
@@ -28,3 +29,13 @@ class Referral(Entity, table=True):
     outcome: ReferralOutcome = coded("What became of it.")
     outcome_source_code: str | None = source_code("outcome")
     service_line: str | None = column("Service asked for, the practice's own code.", null="not said")
+    screen_result: ScreenResult | None = coded("What screening found.", null="not screened, or not said")
+    screen_result_source_code: str | None = source_code("screen_result")
+    first_attended_at: datetime | None = instant(
+        "Start of the first appointment attended, UTC.", null="none yet, or not linked"
+    )
+    closed_at: datetime | None = instant(
+        "When it stopped waiting without an appointment, UTC.", null="still waiting, or not known"
+    )
+    requested_specialty: str | None = column("Specialty asked for, the practice's own code.", null="none, or not said")
+    needs_high_acuity: bool | None = column("Whether the need is of high acuity.", null="the source does not say")

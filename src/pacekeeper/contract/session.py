@@ -42,3 +42,4 @@ class Session(Entity, table=True):
     is_intake: bool = column("Whether it was a first assessment.")
     group_key: str | None = column("What the records of one group occurrence share.", null="not a group")
     location_key: str | None = column("Key of the location.", null="not said")
+    service_line: str | None = column("The practice's own code of the service line.", null="not said; the episode's")

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from pacekeeper.contract.entity import Entity, coded, column, instant, source_code
-from pacekeeper.contract.work_vocabulary import TimeEntryKind
+from pacekeeper.contract.work_vocabulary import EntryCancelledBy, TimeEntryKind
 
 
 class TimeEntry(Entity, table=True):
@@ -21,3 +21,10 @@ class TimeEntry(Entity, table=True):
     kind_source_code: str | None = source_code("kind")
     is_paid: bool | None = column("Whether it is paid.", null="the source does not say")
     is_attested: bool | None = column("Whether somebody confirmed it.", null="the source does not say")
+    counterpart_key: str | None = column(
+        "Key of the other clinician's record, as of the supervisor.", null="alone, in a group, or not said"
+    )
+    cancelled_by: EntryCancelledBy | None = coded(
+        "Who called it off; it did not take place.", null="it took place, or not said"
+    )
+    cancelled_by_source_code: str | None = source_code("cancelled_by")

@@ -160,3 +160,97 @@ class TimeEntryKind(StrEnum):
     DIRECT = "direct"
     OTHER = "other"
     UNKNOWN = "unknown"
+
+
+@unique
+class StaffRole(StrEnum):
+    """What somebody at the practice does, where it does not matter who it is."""
+
+    THERAPIST = "therapist"
+    PRESCRIBER = "prescriber"
+    SUPERVISOR = "supervisor"
+    CLINICAL_LEAD = "clinical_lead"
+    MANAGER = "manager"
+    INTAKE = "intake"
+    SUPPORT = "support"
+    BILLING = "billing"
+    SYSTEM = "system"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class SupervisionKind(StrEnum):
+    CLINICAL = "clinical"
+    ADMIN = "admin"
+    UNKNOWN = "unknown"
+
+
+@unique
+class EntryCancelledBy(StrEnum):
+    """Who called off a planned hour, seen from whose entry it is."""
+
+    SELF = "self"
+    COUNTERPART = "counterpart"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class ClosureKind(StrEnum):
+    CLOSURE = "closure"
+    HOLIDAY = "holiday"
+    UNKNOWN = "unknown"
+
+
+@unique
+class ScheduleTemplate(StrEnum):
+    """How a clinician's week is laid out; a week is judged by its own template only."""
+
+    HALF_DAY_BLOCKS = "half_day_blocks"
+    FOUR_CLIENT_DAYS = "four_client_days"
+    FOUR_BY_TEN = "four_by_ten"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class TargetUnit(StrEnum):
+    """What an agreed target counts, by the week."""
+
+    HOURS = "hours"
+    SESSIONS = "sessions"
+    DISTINCT_CLIENTS = "distinct_clients"
+    UNKNOWN = "unknown"
+
+
+@unique
+class ReminderChannel(StrEnum):
+    TEXT = "text"
+    EMAIL = "email"
+    PUSH = "push"
+    PHONE = "phone"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class ReportKind(StrEnum):
+    """own_data: a clinician's own numbers. The quarterly packs are one kind each."""
+
+    OWN_DATA = "own_data"
+    PRACTICE_SUMMARY = "practice_summary"
+    OUTCOMES = "outcomes"
+    WELLBEING = "wellbeing"
+    CASELOAD = "caseload"
+    FINANCE = "finance"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@unique
+class ExperimentDecision(StrEnum):
+    KEEP = "keep"
+    CHANGE = "change"
+    STOP = "stop"
+    UNKNOWN = "unknown"

@@ -26,6 +26,8 @@ from pacekeeper.mapping.derived import write_derived
 _log = logging.getLogger(__name__)
 #: Clinician records of one source that one person may have: a record that was made twice, or a second role.
 MOST_RECORDS_OF_A_PERSON = 2
+#: Columns that name a clinician record, in whatever part.
+_CLINICIAN_COLUMNS = ("clinician_key", "primary_clinician_key", "supervisor_key", "counterpart_key")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def match_clinicians(connection: Connection, named: Mapping[str, str] = MappingP
     merges = connection.raw.execute(
         "SELECT from_key, into_key FROM canonical.key_merge WHERE entity = 'clinician' ORDER BY ALL"
     ).fetchall()
-    keys = {key for (key,) in connection.raw.execute(keys_in_use("clinician_key", "primary_clinician_key")).fetchall()}
+    keys = {key for (key,) in connection.raw.execute(keys_in_use(*_CLINICIAN_COLUMNS)).fetchall()}
     for source, records in sorted(_organisations(identifiers).values()):
         _log.warning(
             "an NPI joins nobody: too many clinician records of one source hold it for one person's",

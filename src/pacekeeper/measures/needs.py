@@ -12,6 +12,10 @@ SCHEDULE = "schedule"
 BILLING = "billing"
 SURVEY = "survey"
 TIME_TRACKING = "time tracking"
+PAYROLL = "payroll"
+ACCOUNTING = "accounting"
+REMINDER_SERVICE = "reminder service"
+OWN_FILE = "file of the practice"
 
 #: Kinds of system in which a practice usually keeps an entity, the likeliest first.
 SUPPLIED_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -19,9 +23,16 @@ SUPPLIED_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "location": (EHR, HR_FILE),
         "clinician": (EHR, HR_FILE),
         "clinician_identifier": (EHR, HR_FILE),
+        "clinician_specialty": (EHR, HR_FILE),
         "employment": (HR_FILE,),
+        "supervision_link": (HR_FILE, EHR),
+        "comp_plan": (PAYROLL, HR_FILE),
+        "comp_plan_tier": (PAYROLL, HR_FILE),
+        "pay_period": (PAYROLL,),
         "pto_ledger": (HR_FILE,),
         "time_entry": (TIME_TRACKING, HR_FILE),
+        "capacity_flag": (OWN_FILE,),
+        "practice_closure": (OWN_FILE, HR_FILE),
         "availability_template": (EHR, SCHEDULE),
         "schedule_block": (EHR, SCHEDULE),
         "client": (EHR,),
@@ -31,8 +42,11 @@ SUPPLIED_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "referral": (EHR,),
         "episode": (EHR,),
         "case_assignment": (EHR,),
+        "case_weight": (EHR, OWN_FILE),
+        "case_weight_flag": (EHR, OWN_FILE),
         "appointment": (EHR,),
         "appointment_event": (EHR,),
+        "reminder": (EHR, REMINDER_SERVICE),
         "session": (EHR,),
         "session_clinician": (EHR,),
         "session_participant": (EHR,),
@@ -42,6 +56,8 @@ SUPPLIED_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ehr_event": (EHR,),
         "measure_response": (EHR, SURVEY),
         "measure_item": (EHR, SURVEY),
+        "clinical_alert": (EHR, SURVEY),
+        "alert_action": (EHR,),
         "charge": (BILLING, EHR),
         "charge_modifier": (BILLING, EHR),
         "claim": (BILLING,),
@@ -52,9 +68,14 @@ SUPPLIED_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "claim_payment_line": (BILLING,),
         "remit_adjustment": (BILLING,),
         "payment": (BILLING,),
+        "payer_contract": (BILLING, OWN_FILE),
+        "member_month": (BILLING,),
+        "cost_rate": (ACCOUNTING,),
         "survey_wave": (SURVEY,),
         "staff_survey_response": (SURVEY,),
         "staff_survey_item": (SURVEY,),
+        "report_delivery": (OWN_FILE,),
+        "experiment": (OWN_FILE,),
     }
 )
 
