@@ -1,12 +1,15 @@
-"""The marts: named tables computed from the canonical model, in building order, and how they are materialised."""
+"""The marts and guardrails: named tables computed from the canonical model, and what the policy judges them by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pacekeeper.measures.mart import Mart, by_name
+from pacekeeper.measures.guardrail import Catalogue
+from pacekeeper.measures.mart import Mart
+from pacekeeper.measures.needs import Needs
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -14,16 +17,41 @@ if TYPE_CHECKING:
     from pacekeeper.measures.completeness import SourceCompleteness
     from pacekeeper.policy import Policy
 
+from pacekeeper_assets import guardrails
 from pacekeeper_assets.attendance import ATTENDANCE_WEEK
 from pacekeeper_assets.caseload import CASELOAD_SNAPSHOT
-from pacekeeper_assets.guardrails import GUARDRAIL_RESULT
+from pacekeeper_assets.needs import COLUMN_NEEDS
 from pacekeeper_assets.outcomes import MEASURE_TRAJECTORY
 from pacekeeper_assets.productivity import CLINICIAN_WEEK
 
-__all__ = ["MARTS", "Mart", "materialise"]
+__all__ = ["CATALOGUE", "MARTS", "MEASURE_NEEDS", "NEEDS", "Mart", "materialise"]
 
-#: Every mart by name; each reads canonical entities and marts before it.
-MARTS = by_name((CLINICIAN_WEEK, ATTENDANCE_WEEK, CASELOAD_SNAPSHOT, MEASURE_TRAJECTORY, GUARDRAIL_RESULT))
+#: Every mart and guardrail by name.
+CATALOGUE = Catalogue.of(
+    marts=(
+        CLINICIAN_WEEK,
+        ATTENDANCE_WEEK,
+        CASELOAD_SNAPSHOT,
+        MEASURE_TRAJECTORY,
+        guardrails.GUARDRAIL_RESULT,
+    ),
+    guardrails=(*guardrails.GUARDRAILS,),
+)
+MARTS = CATALOGUE.marts
+#: What every guardrail needs from sources, by its id.
+NEEDS: Mapping[str, Needs] = MappingProxyType({rail.id: rail.needs for rail in CATALOGUE.guardrails.values()})
+#: What every measure needs from sources, by `mart.column`.
+MEASURE_NEEDS: Mapping[str, Needs] = MappingProxyType(
+    {
+        **COLUMN_NEEDS,
+        **{
+            f"{mart.name}.{column.name}": column.needs
+            for mart in MARTS.values()
+            for column in mart.columns
+            if column.needs is not None
+        },
+    }
+)
 
 
 def materialise(
@@ -31,9 +59,10 @@ def materialise(
 ) -> dict[str, int]:
     """Build every mart into schema `marts` of the connection; rows per mart come back.
 
-    Reads schema `canonical`; entities without a table count as empty. `guardrail_result` gains versions, the other
-    marts are replaced. Needs the only writer of the database.
+    Reads schema `canonical`, which must have every table of the contract. `guardrail_result` gains versions, the
+    other marts are replaced. Needs the only writer of the database.
     """
     from pacekeeper.measures.materialise import materialise_marts
+    from pacekeeper.measures.plan import compile_plan
 
-    return materialise_marts(con, tuple(MARTS.values()), as_of=as_of, policy=policy, completeness=completeness)
+    return materialise_marts(con, compile_plan(CATALOGUE, policy), as_of=as_of, completeness=completeness)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from statistics import NormalDist
 
 import ibis
@@ -32,7 +31,7 @@ _COUNTS = (
 )
 
 
-def attendance_week(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
+def attendance_week(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = tables.clinician_week.select("week_id", person_key="clinician_key")
     counts = _counted(_seats(tables), policy)
     rows = weeks.left_join(counts, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
@@ -30,7 +28,7 @@ _KINDS = ("any", "alone", "unclear_any", "unclear_alone")
 _BEFORE, _LOOK, _AFTER = 0, 1, 2
 
 
-def caseload_snapshot(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
+def caseload_snapshot(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = _week_ends(tables)
     seen = _as_known_at(weeks, tables)
     within = whole(

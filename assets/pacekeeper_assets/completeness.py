@@ -5,9 +5,9 @@ from __future__ import annotations
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
-from pacekeeper.measures.instant import seconds
+from pacekeeper.measures.guardrail import Guardrail
+from pacekeeper.measures.instant import day_number, seconds
 from pacekeeper.measures.tables import CanonicalTables
-from pacekeeper_assets.needs import NEEDS
 from pacekeeper_assets.people import crosswalk
 from pacekeeper_assets.suspect import with_suspicion
 
@@ -52,17 +52,18 @@ def with_known(rows: Table, tables: CanonicalTables, *entities: str) -> Table:
     return found.mutate(**{f"knows_{entity}": found[f"knows_{entity}"].fill_null(0) > 0 for entity in entities})
 
 
-def with_input_state(rows: Table, tables: CanonicalTables, guardrail_id: str) -> Table:
-    """The rows (`clinician_key`, `week_end_at`) with `lacks_source` and `is_stale` for a guardrail's inputs.
+def with_input_state(rows: Table, tables: CanonicalTables, rail: Guardrail) -> Table:
+    """The rows (`subject_key` of a person, `period_end`) with `lacks_source` and `is_stale` for a guardrail's inputs.
 
-    `is_partial` becomes true where they rest on a suspect record (decision 3).
+    `is_partial` becomes true where they rest on a suspect record (decision 3) or on days that a source lacks.
     Where no appointment and no session is known at all, every row lacks its source (decision 1.1).
     """
-    needs = NEEDS[guardrail_id]
-    rows = with_suspicion(rows, tables, guardrail_id, needs.entities)
-    joined = rows.left_join(_complete_until(tables, needs.entities), "clinician_key").drop("clinician_key_right")
+    needs = rail.needs
+    rows = with_suspicion(rows, tables, rail)
+    ends = _complete_until(tables, needs.entities)
+    joined = rows.left_join(ends, rows.subject_key == ends.person_key).drop("person_key")
     asked = dict.fromkeys(name for group in needs.required_entities for name in group)
-    joined = with_known(joined.rename(person_key="clinician_key"), tables, *asked)
+    joined = with_known(joined.rename(person_key="subject_key"), tables, *asked)
     joined = joined.cross_join(_activity(tables))
     # An EHR that answers, and shows neither an appointment nor a session of anybody, may not have been allowed to.
     lacks_source: Value = joined.activity_n == 0
@@ -73,8 +74,46 @@ def with_input_state(rows: Table, tables: CanonicalTables, guardrail_id: str) ->
         lacks_source = lacks_source | ~is_known
     return joined.mutate(
         lacks_source=lacks_source,
-        is_stale=ibis.coalesce(joined.complete_until_s < seconds(joined.week_end_at), literal(value=False)),
-    ).rename(clinician_key="person_key")
+        is_stale=ibis.coalesce(joined.complete_until_s < seconds(joined.period_end), literal(value=False)),
+    ).rename(subject_key="person_key")
+
+
+def with_practice_input_state(rows: Table, tables: CanonicalTables, rail: Guardrail) -> Table:
+    """The same for periods of a practice, a team, a client or an alert: every source that maps an input counts.
+
+    A source that lacks days of the period makes it partial.
+    """
+    needs, reads = rail.needs, tables.source_completeness
+    wanted = reads.filter(reads.entity.isin(needs.entities))
+    groups = {
+        f"has_{number}": wanted.count(where=wanted.entity.isin(group) & wanted.complete_through.notnull())
+        for number, group in enumerate(needs.required_entities)
+    }
+    ends = ifelse(wanted.complete_through.isnull(), 0, seconds(wanted.complete_through))
+    state = wanted.aggregate(complete_until_s=ends.min(), **groups)
+    joined = _with_lacking_periods(rows, tables, rail).cross_join(state)
+    lacks_source: Value = literal(value=False)
+    for name in groups:
+        lacks_source = lacks_source | (joined[name] == 0)
+    is_stale = ibis.coalesce(joined.complete_until_s < seconds(joined.period_end), literal(value=False))
+    return joined.mutate(lacks_source=lacks_source, is_stale=is_stale)
+
+
+def _with_lacking_periods(rows: Table, tables: CanonicalTables, rail: Guardrail) -> Table:
+    gaps = tables.source_gap
+    is_dated = gaps.first_day.notnull() | gaps.last_day.notnull()
+    gaps = gaps.filter(is_dated & gaps.entity.isin(rail.needs.entities))
+    gaps = gaps.select(begins_no=day_number(gaps.first_day), ends_no=day_number(gaps.last_day))
+    periods = rows.select(hit_day="period_day", hit_last="last_no").distinct()
+    met = periods.cross_join(gaps)
+    hit = met.filter(
+        (met.begins_no.isnull() | (met.begins_no <= met.hit_last))
+        & (met.ends_no.isnull() | (met.ends_no >= day_number(met.hit_day) - literal(rail.reach_days, "int64")))
+    )
+    hit = hit.select("hit_day", "hit_last").distinct()
+    joined = rows.left_join(hit, (rows.period_day == hit.hit_day) & (rows.last_no == hit.hit_last))
+    is_partial = ibis.coalesce(joined.is_partial, literal(value=False)) | joined.hit_day.notnull()
+    return joined.mutate(is_partial=is_partial).drop("hit_day", "hit_last")
 
 
 def _activity(tables: CanonicalTables) -> Table:
@@ -90,4 +129,4 @@ def _complete_until(tables: CanonicalTables, entities: tuple[str, ...]) -> Table
         "source", complete_s=ifelse(reads.complete_through.isnull(), 0, seconds(reads.complete_through))
     )
     joined = tables.person_source.inner_join(ends, "source")
-    return joined.group_by(clinician_key=joined.person_key).aggregate(complete_until_s=joined.complete_s.min())
+    return joined.group_by("person_key").aggregate(complete_until_s=joined.complete_s.min())

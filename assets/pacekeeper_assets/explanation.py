@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pacekeeper.measures.doubt import SOURCE_GAP, days_of
 from pacekeeper.measures.state import Reason
-from pacekeeper_assets.needs import NEEDS
+from pacekeeper_assets import NEEDS
 
 if TYPE_CHECKING:
     from pacekeeper.capability import Finding, PracticeCapability

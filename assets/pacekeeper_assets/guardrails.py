@@ -1,56 +1,50 @@
-"""`guardrail_result`: the policy applied to the marts, one candidate verdict per clinician, guardrail and week."""
+"""`guardrail_result`, and the guardrails on hours, caseload and attendance that no single column decides."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from datetime import datetime
 
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
-from pacekeeper.measures.in_force import holds, in_force, number, whole
+from pacekeeper.measures.guardrail import Guardrail, Judge
+from pacekeeper.measures.in_force import holds, in_force, whole
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.state import Reason, State
 from pacekeeper.measures.tables import CanonicalTables
-from pacekeeper.policy import GuardrailPolicy, Policy, PolicyRevision
+from pacekeeper.policy import Policy, PolicyRevision
 from pacekeeper_assets.completeness import with_input_state
+from pacekeeper_assets.judging import (
+    CLINICIAN_WEEK,
+    DIGITS,
+    SPAN,
+    first_reason,
+    fte_scale,
+    outcome,
+    scaled,
+    threshold,
+    verdict_rows,
+    with_person_week,
+)
+from pacekeeper_assets.needs import GUARDRAIL_NEEDS
 from pacekeeper_assets.people import with_person
 
-# Thresholds and values meet after rounding: 35 h x 0.7 FTE is 24.5 h, not a hair less.
-_DIGITS = 9
-_WEEKS = ("clinician_key", "week_id", "week_start_at", "week_end_at")
 
-
-def verdicts(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:
-    """Candidate verdicts of every guardrail that is switched on, by the policy in force in each week."""
-    build = {
-        "direct_hours": direct_hours,
-        "utilization": utilization,
-        "active_caseload": active_caseload,
-        "no_show": no_show,
-    }
-    parts = [_verdict_rows(guardrail_id, rows(tables, policy), policy) for guardrail_id, rows in build.items()]
-    everything = ibis.union(*parts)
-    return everything.mutate(as_of=ibis.literal(as_of, "timestamp('UTC', 6)"))
-
-
-def direct_hours(tables: CanonicalTables, policy: Policy) -> Table:
+def direct_hours(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
     """Above the ceiling in one week by far, or in enough of the last known weeks (decision 1.7)."""
-    weeks = tables.clinician_week
+    weeks = CLINICIAN_WEEK.spans(tables.clinician_week)
     rows = weeks.select(
-        *_WEEKS,
-        value=weeks.direct_h.round(_DIGITS),
+        *SPAN,
+        value=weeks.direct_h.round(DIGITS),
         denominator=ibis.null("float64"),
-        scaled_by=_scale("direct_hours", weeks, policy),
+        scaled_by=fte_scale(rail.id, weeks, policy),
         is_partial=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
         is_defaulted=weeks.unreviewed_sessions_n > 0,
     )
-    rows = with_input_state(rows, tables, "direct_hours")
-    rows = rows.mutate(unknown_reason=_first_reason(rows, no_source=rows.value.isnull()))
+    rows = with_input_state(rows, tables, rail)
+    rows = rows.mutate(unknown_reason=first_reason(rows, no_source=rows.value.isnull()))
     rows = rows.mutate(
-        warn_at=_scaled("direct_hours", "warn", rows, policy),
-        often_at=_scaled("direct_hours", "breach", rows, policy),
-        once_at=_scaled("direct_hours", "breach_single_week", rows, policy),
+        warn_at=scaled(rail.id, "warn", rows, policy),
+        often_at=scaled(rail.id, "breach", rows, policy),
+        once_at=scaled(rail.id, "breach_single_week", rows, policy),
     )
     # The window skips unknown weeks: they are in a partition of their own.
     rows = rows.mutate(
@@ -59,19 +53,19 @@ def direct_hours(tables: CanonicalTables, policy: Policy) -> Table:
     )
 
     def weeks_over(rev: PolicyRevision) -> Value:
-        before = rev.guardrail("direct_hours").settings.whole("consistent_window") - 1
-        window = ibis.window(group_by=["clinician_key", "is_known"], order_by="week_id", preceding=before, following=0)
+        before = rev.guardrail(rail.id).settings.whole("consistent_window") - 1
+        window = ibis.window(group_by=["subject_key", "is_known"], order_by="period_day", preceding=before, following=0)
         return rows.is_over.sum().over(window)
 
-    rows = rows.mutate(streak=ifelse(rows.is_known, in_force(policy, rows.week_id, weeks_over), ibis.null("int64")))
-    enough = whole(policy, rows.week_id, lambda rev: rev.guardrail("direct_hours").settings.whole("consistent_weeks"))
+    rows = rows.mutate(streak=ifelse(rows.is_known, in_force(policy, rows.period_day, weeks_over), ibis.null("int64")))
+    enough = whole(policy, rows.period_day, lambda rev: rev.guardrail(rail.id).settings.whole("consistent_weeks"))
     is_once = rows.value > rows.once_at
     is_often = (rows.is_over == 1) & (rows.streak >= enough)
     return rows.mutate(
         numerator=rows.value,
         threshold_warn=rows.warn_at,
         threshold_breach=ifelse(is_once, rows.once_at, rows.often_at),
-        **_outcome(
+        **outcome(
             (rows.unknown_reason.notnull(), State.UNKNOWN, rows.unknown_reason),
             (is_once, State.BREACH, Reason.SINGLE_WEEK_ABOVE),
             (is_often, State.BREACH, Reason.CONSISTENTLY_ABOVE),
@@ -80,45 +74,45 @@ def direct_hours(tables: CanonicalTables, policy: Policy) -> Table:
     )
 
 
-def utilization(tables: CanonicalTables, policy: Policy) -> Table:
+def utilization(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
     """A ceiling for every evaluated week, and a floor that needs several weeks in a row (decision 1.8)."""
-    weeks = tables.clinician_week
+    weeks = CLINICIAN_WEEK.spans(tables.clinician_week)
     weeks = weeks.filter(
         weeks.evaluability_reason.isnull() | (weeks.evaluability_reason != Reason.OUTSIDE_EMPLOYMENT.value)
     )
     rows = weeks.select(
-        *_WEEKS,
+        *SPAN,
         "tenure_month",
         "leave_h",
         "evaluability_reason",
-        value=weeks.utilization_ratio.round(_DIGITS),
+        value=weeks.utilization_ratio.round(DIGITS),
         numerator=weeks.direct_h,
         denominator=weeks.available_h,
         scaled_by=ibis.null("float64"),
         is_partial=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
         is_defaulted=weeks.unreviewed_sessions_n > 0,
     )
-    rows = with_input_state(rows, tables, "utilization")
+    rows = with_input_state(rows, tables, rail)
     is_leave_week = rows.evaluability_reason == Reason.LEAVE.value
     lacks_value = ibis.coalesce(
         rows.evaluability_reason == Reason.NO_SOURCE.value, rows.evaluability_reason.isnull() & rows.value.isnull()
     )
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=lacks_value),
-        floor=_threshold("utilization", "floor", rows, policy),
-        warn_at=_threshold("utilization", "warn", rows, policy),
-        breach_at=_threshold("utilization", "breach", rows, policy),
+        unknown_reason=first_reason(rows, no_source=lacks_value),
+        floor=threshold(rail.id, "floor", rows, policy),
+        warn_at=threshold(rail.id, "warn", rows, policy),
+        breach_at=threshold(rail.id, "breach", rows, policy),
         is_ramp=ibis.coalesce(
             rows.tenure_month
             <= whole(
                 policy,
-                rows.week_id,
-                lambda rev: rev.guardrail("utilization").settings.whole("ramp_exempt_months"),
+                rows.period_day,
+                lambda rev: rev.guardrail(rail.id).settings.whole("ramp_exempt_months"),
             ),
             literal(value=False),
         ),
         is_leave=ibis.coalesce(rows.leave_h > 0, literal(value=False))
-        & holds(policy, rows.week_id, lambda rev: rev.guardrail("utilization").settings.flag("leave_exempt")),
+        & holds(policy, rows.period_day, lambda rev: rev.guardrail(rail.id).settings.flag("leave_exempt")),
     )
     is_short = rows.evaluability_reason == Reason.LOW_DENOMINATOR.value
     is_evaluated = rows.unknown_reason.isnull() & rows.evaluability_reason.isnull()
@@ -131,12 +125,12 @@ def utilization(tables: CanonicalTables, policy: Policy) -> Table:
         ends=ifelse(ibis.coalesce(is_evaluated & (rows.value >= rows.floor), literal(value=False)), 1, 0),
     )
     rows = _with_streak(rows)
-    enough = whole(policy, rows.week_id, lambda rev: rev.guardrail("utilization").settings.whole("floor_streak"))
+    enough = whole(policy, rows.period_day, lambda rev: rev.guardrail(rail.id).settings.whole("floor_streak"))
     no_threshold = ibis.null("float64")
     return rows.mutate(
         threshold_warn=ifelse(rows.is_low, no_threshold, rows.warn_at),
         threshold_breach=ifelse(rows.is_low, rows.floor, rows.breach_at),
-        **_outcome(
+        **outcome(
             (rows.unknown_reason.notnull(), State.UNKNOWN, rows.unknown_reason),
             (rows.is_leave_week & rows.is_leave, State.EXEMPT, Reason.LEAVE),
             (rows.is_leave_week | rows.is_short, State.UNKNOWN, Reason.LOW_DENOMINATOR),
@@ -149,29 +143,28 @@ def utilization(tables: CanonicalTables, policy: Policy) -> Table:
     )
 
 
-def active_caseload(tables: CanonicalTables, policy: Policy) -> Table:
+def active_caseload(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
     """Active clients at the week's end against a ceiling (decision 1.9)."""
-    weeks = tables.clinician_week.select(*_WEEKS, "fte")
     counts = tables.caseload_snapshot.select("clinician_key", "week_id", "active_clients", "uncertain_clients")
-    joined = _with_unknown_status(weeks.inner_join(counts, ["clinician_key", "week_id"]), tables)
+    joined = _with_unknown_status(with_person_week(counts, tables), tables)
     rows = joined.select(
-        *_WEEKS,
+        *SPAN,
         value=joined.active_clients.cast("float64"),
         denominator=ibis.null("float64"),
-        scaled_by=_scale("active_caseload", joined, policy),
+        scaled_by=fte_scale(rail.id, joined, policy),
         is_partial=(joined.uncertain_clients > 0) & joined.has_unknown_status,
         is_defaulted=(joined.uncertain_clients > 0) & ~joined.has_unknown_status,
         streak=ibis.null("int64"),
     )
-    rows = with_input_state(rows, tables, "active_caseload")
+    rows = with_input_state(rows, tables, rail)
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=rows.value.isnull()),
-        threshold_warn=_scaled("active_caseload", "warn", rows, policy),
-        threshold_breach=_scaled("active_caseload", "breach", rows, policy),
+        unknown_reason=first_reason(rows, no_source=rows.value.isnull()),
+        threshold_warn=scaled(rail.id, "warn", rows, policy),
+        threshold_breach=scaled(rail.id, "breach", rows, policy),
     )
     return rows.mutate(
         numerator=rows.value,
-        **_outcome(
+        **outcome(
             (rows.unknown_reason.notnull(), State.UNKNOWN, rows.unknown_reason),
             (rows.value > rows.threshold_breach, State.BREACH, Reason.ABOVE_CEILING),
             (rows.value > rows.threshold_warn, State.WARN, Reason.ABOVE_WARNING),
@@ -179,16 +172,15 @@ def active_caseload(tables: CanonicalTables, policy: Policy) -> Table:
     )
 
 
-def no_show(tables: CanonicalTables, policy: Policy) -> Table:
+def no_show(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
     """No-shows over four weeks, sum over sum, once there are enough seats to judge by (decision 1.10)."""
-    weeks = tables.clinician_week.select(*_WEEKS)
     counts = tables.attendance_week.select(
         "clinician_key", "week_id", "kept_4w", "no_show_4w", "unknown_status_4w", "unreviewed_4w", "no_show_ratio_4w"
     )
-    joined = weeks.inner_join(counts, ["clinician_key", "week_id"])
+    joined = with_person_week(counts, tables)
     rows = joined.select(
-        *_WEEKS,
-        value=joined.no_show_ratio_4w.round(_DIGITS),
+        *SPAN,
+        value=joined.no_show_ratio_4w.round(DIGITS),
         numerator=joined.no_show_4w.cast("float64"),
         denominator=(joined.kept_4w + joined.no_show_4w).cast("float64"),
         scaled_by=ibis.null("float64"),
@@ -196,16 +188,16 @@ def no_show(tables: CanonicalTables, policy: Policy) -> Table:
         is_partial=joined.unknown_status_4w > 0,
         is_defaulted=joined.unreviewed_4w > 0,
     )
-    rows = with_input_state(rows, tables, "no_show")
-    least_n = whole(policy, rows.week_id, lambda rev: rev.guardrail("no_show").settings.whole("min_n"))
+    rows = with_input_state(rows, tables, rail)
+    least_n = whole(policy, rows.period_day, lambda rev: rev.guardrail(rail.id).settings.whole("min_n"))
     rows = rows.mutate(
-        unknown_reason=_first_reason(rows, no_source=rows.denominator.isnull()),
+        unknown_reason=first_reason(rows, no_source=rows.denominator.isnull()),
         is_few=rows.denominator < least_n,
         threshold_warn=ibis.null("float64"),
-        threshold_breach=_threshold("no_show", "breach", rows, policy),
+        threshold_breach=threshold(rail.id, "breach", rows, policy),
     )
     return rows.mutate(
-        **_outcome(
+        **outcome(
             (rows.unknown_reason.notnull(), State.UNKNOWN, rows.unknown_reason),
             (rows.is_few, State.UNKNOWN, Reason.LOW_DENOMINATOR),
             (rows.value > rows.threshold_breach, State.BREACH, Reason.ABOVE_CEILING),
@@ -215,9 +207,9 @@ def no_show(tables: CanonicalTables, policy: Policy) -> Table:
 
 def _with_streak(rows: Table) -> Table:
     """`streak`: low weeks in a row; weeks that neither extend nor end it leave it as it was."""
-    in_order = ibis.window(group_by="clinician_key", order_by="week_id", rows=(None, 0))
+    in_order = ibis.window(group_by="subject_key", order_by="period_day", rows=(None, 0))
     rows = rows.mutate(run_no=rows.ends.sum().over(in_order))
-    in_run = ibis.window(group_by=["clinician_key", "run_no"], order_by="week_id", rows=(None, 0))
+    in_run = ibis.window(group_by=["subject_key", "run_no"], order_by="period_day", rows=(None, 0))
     return rows.mutate(streak=rows.extends.sum().over(in_run))
 
 
@@ -230,101 +222,51 @@ def _with_unknown_status(rows: Table, tables: CanonicalTables) -> Table:
     seats = with_person(seats.filter(seats.status == "unknown"), tables).select("person_key")
     held = held.filter(held.status == "unknown").select("person_key")
     unclear = ibis.union(seats, held, distinct=True)
-    joined = rows.left_join(unclear, rows.clinician_key == unclear.person_key)
+    joined = rows.left_join(unclear, rows.subject_key == unclear.person_key)
     return joined.mutate(has_unknown_status=joined.person_key.notnull()).drop("person_key")
 
 
-def _first_reason(rows: Table, *, no_source: Value) -> Value:
-    """Why nothing can be said, by what most needs to be done; null where something can."""
-    return ibis.cases(
-        (rows.lacks_source | no_source, literal(Reason.NO_SOURCE.value)),
-        (rows.is_stale, literal(Reason.STALE.value)),
-        (ibis.coalesce(rows.is_partial, literal(value=False)), literal(Reason.PARTIAL.value)),
-        (ibis.coalesce(rows.is_defaulted, literal(value=False)), literal(Reason.DEFAULTED.value)),
-        else_=ibis.null("string"),
-    )
+def _weekly(judge: Judge) -> Judge:
+    """A judgement of clinician weeks as rows of `guardrail_result`."""
+
+    def judged(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
+        return verdict_rows(rail, CLINICIAN_WEEK, judge(rail, tables, policy), tables, policy)
+
+    return judged
 
 
-def _outcome(*branches: tuple[Value, State, Reason | Value]) -> dict[str, Value]:
-    """`state` and `reason` of the first branch that holds; none holding is a pass."""
-    states = [(condition, literal(state.value)) for condition, state, _ in branches]
-    reasons = [
-        (condition, literal(reason.value) if isinstance(reason, Reason) else reason)
-        for condition, _, reason in branches
-    ]
-    return {
-        "state": ibis.cases(*states, else_=literal(State.PASS.value)),
-        "reason": ibis.cases(*reasons, else_=ibis.null("string")),
-    }
-
-
-def _threshold(guardrail_id: str, key: str, rows: Table, policy: Policy) -> Value:
-    return number(policy, rows.week_id, lambda rev: rev.guardrail(guardrail_id).threshold(key))
-
-
-def _scaled(guardrail_id: str, key: str, rows: Table, policy: Policy) -> Value:
-    return (_threshold(guardrail_id, key, rows, policy) * rows.scaled_by.fill_null(1.0)).round(_DIGITS)
-
-
-def _scale(guardrail_id: str, weeks: Table, policy: Policy) -> Value:
-    """min(FTE, policy fte.max_scale); null where FTE is not known or the guardrail is not scaled."""
-    limit = number(policy, weeks.week_id, lambda rev: rev.section("fte").number("max_scale"))
-    is_scaled = holds(policy, weeks.week_id, lambda rev: rev.guardrail(guardrail_id).settings.flag("scale_by_fte"))
-    return ifelse(is_scaled & weeks.fte.notnull(), ibis.least(weeks.fte, limit), ibis.null("float64"))
-
-
-_EVIDENCE = {
-    "direct_hours": "clinician_week",
-    "utilization": "clinician_week",
-    "active_caseload": "caseload_snapshot",
-    "no_show": "attendance_week",
-}
-
-
-def _verdict_rows(guardrail_id: str, rows: Table, policy: Policy) -> Table:
-    """The common columns; an unknown verdict states no value."""
-
-    def of(pick: Callable[[GuardrailPolicy], object]) -> Value:
-        return in_force(policy, rows.week_id, lambda rev: pick(rev.guardrail(guardrail_id)))
-
-    enabled = holds(policy, rows.week_id, lambda rev: rev.guardrail(guardrail_id).enabled)
-    rows = rows.filter(enabled)
-    return rows.select(
-        subject_kind=literal("clinician"),
-        subject_key=rows.clinician_key,
-        guardrail_id=literal(guardrail_id),
-        period=rows.week_id.cast("string"),
-        period_start=rows.week_start_at,
-        period_end=rows.week_end_at,
-        state=rows.state,
-        reason=rows.reason,
-        value=ifelse(rows.state == State.UNKNOWN.value, ibis.null("float64"), rows.value),
-        unit=of(lambda rail: rail.unit),
-        threshold_warn=rows.threshold_warn.cast("float64"),
-        threshold_breach=rows.threshold_breach.cast("float64"),
-        scaled_by=rows.scaled_by,
-        numerator=rows.numerator.cast("float64"),
-        denominator=rows.denominator.cast("float64"),
-        streak=rows.streak.cast("int64"),
-        policy_version=in_force(policy, rows.week_id, lambda rev: rev.version),
-        provenance=of(lambda rail: rail.provenance),
-        evidence_mart=literal(_EVIDENCE[guardrail_id]),
-    )
-
+GUARDRAILS = (
+    Guardrail(
+        id="direct_hours", mart="clinician_week", needs=GUARDRAIL_NEEDS["direct_hours"], judge=_weekly(direct_hours)
+    ),
+    Guardrail(
+        id="utilization", mart="clinician_week", needs=GUARDRAIL_NEEDS["utilization"], judge=_weekly(utilization)
+    ),
+    Guardrail(
+        id="active_caseload",
+        mart="caseload_snapshot",
+        marts=("clinician_week",),
+        needs=GUARDRAIL_NEEDS["active_caseload"],
+        judge=_weekly(active_caseload),
+        reach_days=60,
+        looks_ahead=True,
+    ),
+    Guardrail(
+        id="no_show",
+        mart="attendance_week",
+        marts=("clinician_week",),
+        needs=GUARDRAIL_NEEDS["no_show"],
+        judge=_weekly(no_show),
+        reach_days=21,
+    ),
+)
 
 GUARDRAIL_RESULT = Mart(
     name="guardrail_result",
-    description="Every verdict ever given, by version: a guardrail of the policy applied to a clinician and a week.",
+    description="Every verdict ever given, by version: a guardrail of the policy applied to a subject and a period.",
     grain="one row per subject, guardrail, period and version; `is_current` marks the version that holds",
     primary_key=("subject_kind", "subject_key", "guardrail_id", "period", "version"),
-    inputs=(
-        "clinician_week",
-        "attendance_week",
-        "caseload_snapshot",
-        "clinician",
-        "person_match",
-        "source_completeness",
-    ),
+    inputs=(),
     versioned=True,
     columns=(
         MartColumn("subject_kind", "text", "", "What the verdict is about: clinician."),
@@ -382,5 +324,4 @@ GUARDRAIL_RESULT = Mart(
         MartColumn("as_of", "instant", "UTC", "Instant the version was judged by."),
         MartColumn("evidence_mart", "text", "", "Mart that holds the numbers behind value."),
     ),
-    build=verdicts,
 )

@@ -1,4 +1,4 @@
-"""What every guardrail and every measure of the marts needs from sources: the one place that says so."""
+"""What the measures of hours, attendance, caseload and scores need from sources, and the guardrails on them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _CANCELLED_AFTER_START = Input(
 _BOOKED = Input("appointment", ("booked_at",), without="an appointment counts as ahead from the first day on")
 _SCORE = Input("measure_response", ("client_key", "instrument", "administered_at", "total"))
 
-#: What a guardrail needs. A source that maps an entity and leaves a column out cannot be judged by it.
-NEEDS: Mapping[str, Needs] = MappingProxyType(
+#: What a guardrail needs, by its id. A source that maps an entity and leaves a column out cannot be judged by it.
+GUARDRAIL_NEEDS: Mapping[str, Needs] = MappingProxyType(
     {
         "direct_hours": Needs(
             subjects=_SUBJECTS, required=((_HELD,),), supporting=(_CO_THERAPISTS, _FTE, _SESSION_TYPE)
@@ -85,8 +85,8 @@ _MODALITIES = {
     "direct_h_audio": "audio",
 }
 
-#: What a measure needs, by `mart.column`: every column of a mart that holds a number.
-MEASURE_NEEDS: Mapping[str, Needs] = MappingProxyType(
+#: What a measure needs, by `mart.column`.
+COLUMN_NEEDS: Mapping[str, Needs] = MappingProxyType(
     {
         **_measures(
             "clinician_week",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
@@ -18,7 +16,7 @@ _SERIES = ("client_key", "instrument", "respondent", "series_version")
 ALGORITHM = "reliable_drop"
 
 
-def measure_trajectory(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
+def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
     """Higher totals are worse; another respondent or version of the instrument is another series."""
     answers = with_client_person(tables.measure_response, tables)
     answers = answers.select(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import ibis
 
-from pacekeeper.expr import Table, literal
+from pacekeeper.expr import Table, Value, literal
 from pacekeeper.measures.instant import SECONDS_PER_DAY, day_number, seconds, utc_day
 from pacekeeper.measures.tables import CanonicalTables
 
@@ -100,7 +98,7 @@ def week(tables: CanonicalTables) -> Table:
     )
 
 
-def data_begins(seats: Table, as_of: datetime) -> Table:
+def data_begins(seats: Table, as_of: Value) -> Table:
     """One row, `data_begins_s`: the first appointment after the last long quiet time (decision 1.1); null without any.
 
     What still lies ahead of `as_of` ends no quiet time.
@@ -109,12 +107,12 @@ def data_begins(seats: Table, as_of: datetime) -> Table:
     days = starts.group_by(day_no=utc_day(starts.start_s)).aggregate(first_s=starts.start_s.min())
     days = days.mutate(day_before_no=days.day_no.lag().over(ibis.window(order_by="day_no")))
     is_after_quiet = days.day_no - days.day_before_no > _LONGEST_QUIET_DAYS
-    has_been = days.first_s < literal(int(as_of.timestamp()), "int64")
+    has_been = days.first_s < seconds(as_of)
     begins = days.filter(days.day_before_no.isnull() | (is_after_quiet & has_been))
     return begins.aggregate(data_begins_s=begins.first_s.max())
 
 
-def spine(tables: CanonicalTables, as_of: datetime) -> Table:
+def spine(tables: CanonicalTables) -> Table:
     """One row per person and judged week (decision 1.1), with zone, week ends and `has_employment`."""
     jobs = employment_of(tables)
     employed = jobs.group_by("person_key").aggregate(
@@ -123,13 +121,13 @@ def spine(tables: CanonicalTables, as_of: datetime) -> Table:
         open_n=jobs.count(where=jobs.end_no.isnull()),
     )
     seats = tables.appointment.filter(tables.appointment.status != "entered_in_error")
-    beginning = data_begins(seats, as_of)
+    beginning = data_begins(seats, tables.as_of)
     seats = with_person(seats, tables)
     seats = seats.select("person_key", start_s=seconds(seats.start_at)).cross_join(beginning)
     seats = seats.filter(seats.start_s >= seats.data_begins_s)
     booked = seats.group_by("person_key").aggregate(first_seat_s=seats.start_s.min())
     ended = week(tables)
-    ended = ended.filter(ended.week_end_s <= literal(int(as_of.timestamp()), "int64"))
+    ended = ended.filter(ended.week_end_s <= seconds(tables.as_of))
     people = person(tables).left_join(employed, "person_key").drop("person_key_right")
     people = people.left_join(booked, "person_key").drop("person_key_right")
     rows = people.inner_join(ended, "zone").cross_join(beginning)

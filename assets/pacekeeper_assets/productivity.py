@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
@@ -30,30 +28,28 @@ _DIGITS = 9
 HELD = ("completed", "partial")
 
 
-def sessions_by_person(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
+def sessions_by_person(tables: CanonicalTables, policy: Policy) -> Table:
     """One row per person and session of any status, in the local week it starts, with `is_direct` (decision 1.3)."""
     rows = _sessions_of(tables, tables.person_day)
     return rows.mutate(is_direct=rows.status.isin(HELD) & _is_countable(rows, policy))
 
 
-def week_sweep(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
+def week_sweep(tables: CanonicalTables, policy: Policy) -> Table:
     sessions = tables.person_session
     return week_segments(
         tables, tables.person_day, direct=sessions.filter(sessions.is_direct), blocks=tables.person_block
     )
 
 
-STEPS = (
-    Step("person_source", lambda tables, policy, as_of: person_source(tables)),  # noqa: ARG005 - one signature
-    Step("person_week", lambda tables, policy, as_of: spine(tables, as_of)),  # noqa: ARG005
-    Step("person_day", lambda tables, policy, as_of: spine_day(tables.person_week, tables)),  # noqa: ARG005
-    Step("person_session", sessions_by_person),
-    Step("person_block", lambda tables, policy, as_of: block_pieces(tables, tables.person_day)),  # noqa: ARG005
-    Step("week_sweep", week_sweep),
-)
+PERSON_SOURCE = Step("person_source", lambda tables, policy: person_source(tables))
+PERSON_WEEK = Step("person_week", lambda tables, policy: spine(tables))
+PERSON_DAY = Step("person_day", lambda tables, policy: spine_day(tables.person_week, tables), (PERSON_WEEK,))
+PERSON_SESSION = Step("person_session", sessions_by_person, (PERSON_DAY,))
+PERSON_BLOCK = Step("person_block", lambda tables, policy: block_pieces(tables, tables.person_day), (PERSON_DAY,))
+WEEK_SWEEP = Step("week_sweep", week_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK))
 
 
-def clinician_week(tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:  # noqa: ARG001 - one signature
+def clinician_week(tables: CanonicalTables, policy: Policy) -> Table:
     weeks, days, swept = tables.person_week, tables.person_day, tables.week_sweep
     sessions = tables.person_session
     parts = [
@@ -332,6 +328,6 @@ CLINICIAN_WEEK = Mart(
             "Union of supervision blocks. Null: no source of schedule blocks knows the person.",
         ),
     ),
-    steps=STEPS,
+    steps=(PERSON_SOURCE, PERSON_WEEK, WEEK_SWEEP),
     build=clinician_week,
 )

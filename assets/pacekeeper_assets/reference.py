@@ -7,8 +7,7 @@ import inspect
 from pacekeeper.measures import Mart, MartColumn, Reason, State
 from pacekeeper.measures.needs import Needs, supplier
 from pacekeeper.policy import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, lint, load_policy, profiles
-from pacekeeper_assets import MARTS
-from pacekeeper_assets.needs import NEEDS
+from pacekeeper_assets import MARTS, NEEDS
 
 _MARTS = """\
 # Marts

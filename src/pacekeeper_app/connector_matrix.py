@@ -10,7 +10,7 @@ from pacekeeper import registry
 from pacekeeper.errors import PacekeeperError, PluginError
 from pacekeeper.privacy import describe
 from pacekeeper.stream import Stream
-from pacekeeper_assets.needs import MEASURE_NEEDS, NEEDS
+from pacekeeper_assets import MEASURE_NEEDS, NEEDS
 
 if TYPE_CHECKING:
     from pacekeeper.capability import Finding, Mapped

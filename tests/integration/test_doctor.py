@@ -12,7 +12,7 @@ import pytest
 
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import load_settings
-from pacekeeper_assets.needs import MEASURE_NEEDS, NEEDS
+from pacekeeper_assets import MEASURE_NEEDS, NEEDS
 from pacekeeper_checks.guardrails import LastWeek, measurable, missing_sources
 from tests.integration.plugin_site import PluginSite
 from tests.integration.practice_run import night_without_dagster, said_by

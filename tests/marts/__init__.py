@@ -15,34 +15,48 @@ from pacekeeper.contract.schema import arrow_schema, ddl
 from pacekeeper.contract.vocabulary import WeekStart
 from pacekeeper.mapping.calendar import calendar_days
 from pacekeeper.measures import SourceCompleteness
+from pacekeeper.measures.materialise import materialise_marts
+from pacekeeper.measures.plan import Plan, compile_plan
 from pacekeeper.policy import Policy, load_policy
-from pacekeeper_assets import materialise
+from pacekeeper_assets import CATALOGUE
 
 EAST = "America/New_York"
 MONDAY = date(2026, 1, 5)
 Row = dict[str, Any]  # a mart row or a canonical row, checked by the contract's Arrow schema
 
-_MAPPED = (
-    "clinician",
-    "employment",
-    "case_assignment",
-    "appointment",
-    "session",
-    "session_clinician",
-    "session_participant",
-    "schedule_block",
-    "availability_template",
-    "pto_ledger",
-    "measure_response",
-)
+_OF_HR = ("employment", "pto_ledger")
+_NOT_MAPPED = ("practice", "location")
+_MAPPED = tuple(name for name, entity in ENTITIES.items() if not entity.derived and name not in _NOT_MAPPED)
+
+#: The first four guardrails, and scores.
+CORE = ("direct_hours", "utilization", "active_caseload", "no_show", "measure_trajectory")
+
+_plans: dict[tuple[str, ...], Plan] = {}
+
+
+def plan_of(policy: Policy, only: tuple[str, ...] = ()) -> Plan:
+    """The SQL of marts and guardrails under a policy, compiled once per process."""
+    key = (policy.name, *(revision.version for revision in policy.revisions), *sorted(only))
+    if key not in _plans:
+        _plans[key] = compile_plan(CATALOGUE.only(only) if only else CATALOGUE, policy)
+    return _plans[key]
 
 
 class World:
     """Clinician `c1`, employed since 2025 unless a test says otherwise. Times are local to the zone, `week` counts
     from 0 for the week of Monday 2026-01-05."""
 
-    def __init__(self, *, zone: str = EAST, first: date = date(2025, 12, 1), days: int = 200) -> None:
+    def __init__(
+        self,
+        *,
+        zone: str = EAST,
+        first: date = date(2025, 12, 1),
+        days: int = 200,
+        only: tuple[str, ...] = CORE,
+    ) -> None:
+        """only: the marts and guardrails that `run` builds, with what they read."""
         self.zone = zone
+        self.only = only
         self.con = ibis.duckdb.connect()
         self.rows: dict[str, list[Row]] = {name: [] for name in ENTITIES}
         self.calendar = calendar_days([zone], first, first + timedelta(days=days), week_start=WeekStart.MONDAY)
@@ -212,20 +226,34 @@ class World:
             self.con.raw_sql(f"INSERT INTO canonical.{name} BY NAME SELECT * FROM _rows")
             self.con.con.unregister("_rows")
 
-    def run(self, *, weeks: int, policy: Policy | None = None, as_of: datetime | None = None) -> dict[str, int]:
-        """Build all marts as of the end of the given number of weeks."""
+    def run(
+        self,
+        *,
+        weeks: int,
+        policy: Policy | None = None,
+        as_of: datetime | None = None,
+        reads: list[SourceCompleteness] | None = None,
+    ) -> dict[str, int]:
+        """Build the world's marts as of the end of the given number of weeks.
+
+        reads: what was read how far; without it, everything until `as_of`, but for `completeness` and `never_read`.
+        """
         as_of = as_of or self.at(self.day(weeks), "00:00")
         self.tables()
-        reads = {("ehr", entity): as_of for entity in _MAPPED if entity not in {"employment", "pto_ledger"}}
-        reads |= {("hr", entity): as_of for entity in ("employment", "pto_ledger", "clinician")}
-        states = [
+        plan = plan_of(policy or load_policy(), self.only)
+        found = self._reads(as_of) if reads is None else reads
+        return materialise_marts(self.con, plan, as_of=as_of, completeness=found)
+
+    def _reads(self, as_of: datetime) -> list[SourceCompleteness]:
+        reads = {("ehr", entity): as_of for entity in _MAPPED if entity not in _OF_HR}
+        reads |= {("hr", entity): as_of for entity in (*_OF_HR, "clinician")}
+        return [
             SourceCompleteness(
                 source, entity, None if source in self.never_read else until, source not in self.never_read
             )
             for (source, entity), until in {**reads, **self.completeness}.items()
             if until is not None or (source, entity) not in self.completeness
         ]
-        return materialise(self.con, as_of=as_of, policy=policy or load_policy(), completeness=states)
 
     def select(self, sql: str) -> list[Row]:
         rows: list[Row] = self.con.raw_sql(sql).to_arrow_table().to_pylist()

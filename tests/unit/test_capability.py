@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import ibis
 import pytest
@@ -15,18 +14,14 @@ from pacekeeper.capability.mapped import mapped
 from pacekeeper.columns import Code, Instant, Key, Ref
 from pacekeeper.connector import EntityMapping
 from pacekeeper.contract import ENTITIES, SETTINGS
-from pacekeeper.contract.schema import ibis_schema
 from pacekeeper.expr import RawTables, Table, coalesce, literal, null, union
-from pacekeeper.measures.completeness import COMPLETENESS_TABLE
-from pacekeeper.measures.doubt import with_doubts
+from pacekeeper.measures.mart import Step
 from pacekeeper.measures.needs import SUPPLIED_BY, Input
-from pacekeeper.measures.tables import CanonicalTables, nullable
+from pacekeeper.measures.plan import expressions, step_table
 from pacekeeper.policy import load_policy
 from pacekeeper.stream import Stream
-from pacekeeper_assets import MARTS
-from pacekeeper_assets.needs import MEASURE_NEEDS, NEEDS
+from pacekeeper_assets import CATALOGUE, MEASURE_NEEDS, NEEDS
 
-AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 VISIT = Stream(
     "visit",
     columns={
@@ -161,7 +156,7 @@ def test_every_entity_of_a_source_has_a_kind_of_source() -> None:
 def test_every_number_of_every_mart_says_what_it_needs() -> None:
     numbers = {
         f"{mart.name}.{column.name}"
-        for mart in MARTS.values()
+        for mart in CATALOGUE.marts.values()
         if not mart.versioned
         for column in mart.columns
         if column.type in {"number", "count"}
@@ -172,25 +167,17 @@ def test_every_number_of_every_mart_says_what_it_needs() -> None:
 
 @pytest.fixture(scope="module")
 def read_by_mart() -> Mapping[str, set[tuple[str, str]]]:
-    """Canonical columns that each mart reads anywhere in its expression, marts before it included."""
-    policy = load_policy()
-    tables = {name: ibis.table(nullable(ibis_schema(entity)), name=name) for name, entity in ENTITIES.items()}
-    completeness = {
-        "source": "string",
-        "entity": "string",
-        "complete_through": "timestamp('UTC', 6)",
-        "ever_read": "boolean",
-    }
-    tables[COMPLETENESS_TABLE] = ibis.table(completeness, name=COMPLETENESS_TABLE)
-    con = ibis.duckdb.connect()
-    known = with_doubts(con, CanonicalTables(tables))
+    """Canonical columns that each mart and guardrail reads anywhere, what it is built from included."""
+    of_table: dict[str, set[tuple[str, str]]] = {}
     reads: dict[str, set[tuple[str, str]]] = {}
-    for mart in MARTS.values():
-        for step in mart.steps:
-            known = known.with_table(step.name, step.build(known, policy, AS_OF))
-        table = mart.build(known, policy, AS_OF)
-        reads[mart.name] = set(reads_of(table))
-        known = known.with_table(mart.name, table)
+    for what, parts in expressions(CATALOGUE, load_policy()):
+        for name, table in parts.items():
+            named = reads_of(table)
+            found = {(entity, column) for entity, column in named if entity in ENTITIES}
+            reads[name] = found.union(*(of_table.get(below, set()) for below, _ in named))
+        of_table[step_table(what.name) if isinstance(what, Step) else what.name] = set().union(
+            *(reads[n] for n in parts)
+        )
     return reads
 
 
@@ -207,10 +194,10 @@ def test_a_measure_declares_only_columns_that_its_mart_reads(
 
 
 @pytest.mark.parametrize("guardrail_id", NEEDS)
-def test_a_guardrail_declares_only_columns_that_the_verdicts_read(
+def test_a_guardrail_declares_only_columns_that_its_verdicts_read(
     guardrail_id: str, read_by_mart: Mapping[str, set[tuple[str, str]]]
 ) -> None:
-    assert _columns(NEEDS[guardrail_id].inputs) <= read_by_mart["guardrail_result"]
+    assert _columns(NEEDS[guardrail_id].inputs) <= read_by_mart[guardrail_id]
 
 
 def test_fhir_alone_supports_the_four_guardrails_and_no_leave_ledger() -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import ibis
 import pytest
 
-from pacekeeper.contract import ENTITIES
-from pacekeeper.contract.schema import ibis_schema
-from pacekeeper.measures.completeness import COMPLETENESS_TABLE
-from pacekeeper.measures.doubt import DOUBT_TABLES
 from pacekeeper.measures.mart import IBIS_TYPES
-from pacekeeper.measures.tables import CanonicalTables, nullable
+from pacekeeper.measures.plan import carried, expressions
 from pacekeeper.policy import Policy, load_policy
-from pacekeeper_assets import MARTS
+from pacekeeper_assets import CATALOGUE, MARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
@@ -38,7 +33,6 @@ BANNED = {
     "session clock": re.compile(r"\bibis\.(?:now|today)\("),
     "pivot": re.compile(r"\bpivot_wider\("),
 }
-AS_OF = datetime(2026, 2, 2, 5, tzinfo=UTC)
 
 
 def uses(text: str) -> set[str]:
@@ -64,34 +58,14 @@ def test_planted_breach_of_the_dialect_is_seen(text: str, name: str) -> None:
     assert name in uses(text)
 
 
-def expressions(policy: Policy) -> dict[str, ibis.Table]:
-    """Every step and mart over tables bound to no engine."""
-    tables = CanonicalTables(
-        {name: ibis.table(nullable(ibis_schema(entity)), name=name) for name, entity in ENTITIES.items()}
-    )
-    completeness = {
-        "source": "string",
-        "entity": "string",
-        "complete_through": "timestamp('UTC')",
-        "ever_read": "boolean",
-    }
-    tables = tables.with_table(COMPLETENESS_TABLE, ibis.table(completeness, name=COMPLETENESS_TABLE))
-    for table in DOUBT_TABLES:
-        tables = tables.with_table(table.name, ibis.table(table.schema, name=table.name))
-    found: dict[str, ibis.Table] = {}
-    for mart in MARTS.values():
-        for step in mart.steps:
-            found[step.name] = step.build(tables, policy, AS_OF)
-            tables = tables.with_table(step.name, ibis.table(nullable(found[step.name].schema()), name=step.name))
-        found[mart.name] = mart.build(tables, policy, AS_OF)
-        schema = {column.name: IBIS_TYPES[column.type] for column in mart.columns}
-        tables = tables.with_table(mart.name, ibis.table(schema, name=mart.name))
-    return found
+def found(policy: Policy) -> dict[str, ibis.Table]:
+    """Rows of every step, mart and guardrail, by name."""
+    return {name: rows for _, tables in expressions(CATALOGUE, policy) for name, rows in tables.items()}
 
 
 @pytest.fixture(scope="module")
 def built() -> dict[str, ibis.Table]:
-    return expressions(load_policy())
+    return found(load_policy())
 
 
 def test_no_expression_casts_a_flag_to_a_number_or_a_time_to_a_zone(built: dict[str, ibis.Table]) -> None:
@@ -110,13 +84,13 @@ def test_every_expression_compiles_for_postgres_as_well(built: dict[str, ibis.Ta
 
 
 def test_every_mart_yields_its_declared_columns_in_their_types(built: dict[str, ibis.Table]) -> None:
-    for mart in MARTS.values():
-        schema = built[mart.name].schema()
-        for column in mart.columns:
-            if column.name in {"version", "is_current", "is_retracted"}:
-                continue
+    rows = {name: (built[name], mart.columns) for name, mart in MARTS.items() if mart.build and not mart.refine}
+    result = MARTS["guardrail_result"]
+    rows |= {name: (built[name], carried(result)) for name in CATALOGUE.guardrails}
+    for name, (table, columns) in rows.items():
+        schema = table.schema()
+        for column in columns:
             declared = ibis.dtype(IBIS_TYPES[column.type])
-            found = schema[column.name]
-            assert found.is_numeric() == declared.is_numeric(), (mart.name, column.name)
+            assert schema[column.name].is_numeric() == declared.is_numeric(), (name, column.name)
             if not declared.is_numeric():
-                assert type(found) is type(declared), (mart.name, column.name)
+                assert type(schema[column.name]) is type(declared), (name, column.name)

@@ -7,7 +7,7 @@ from typing import Any  # a canonical value
 
 import pytest
 from tests.marts import World
-from tests.unit.test_dialect import expressions
+from tests.unit.test_dialect import found
 
 from pacekeeper.policy import load_policy
 
@@ -136,7 +136,7 @@ def test_week_without_appointments_has_zeros_and_no_rate(world: World) -> None:
 def test_appointments_meet_their_week_by_the_day_and_not_every_week_of_the_clinician() -> None:
     import ibis.expr.operations as ops
 
-    table = expressions(load_policy())["attendance_week"]
+    table = found(load_policy())["attendance_week"]
     for link in table.op().find(ops.JoinLink):
         keys = {predicate.left.name for predicate in link.predicates if isinstance(predicate, ops.Equals)}
         assert len(keys) > 1 or "week_id" not in link.table.schema

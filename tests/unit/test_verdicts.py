@@ -10,7 +10,6 @@ from tests.marts import World
 
 from pacekeeper.measures.completeness import SourceCompleteness
 from pacekeeper.policy import load_policy
-from pacekeeper_assets import materialise
 
 EARLY = date(2025, 1, 6)
 
@@ -309,9 +308,8 @@ def test_stale_source_that_knows_nothing_of_a_person_does_not_count_and_one_neve
 def test_entity_that_no_source_maps_makes_its_verdicts_unknown() -> None:
     made = quiet()
     as_of = made.at(made.day(2), "00:00")
-    made.tables()
     reads = [SourceCompleteness("ehr", entity, as_of, True) for entity in ("clinician", "appointment")]
-    materialise(made.con, as_of=as_of, policy=load_policy(), completeness=reads)
+    made.run(weeks=2, reads=reads)
     assert [made.says(name, 1) for name in GUARDRAILS] == [
         ("unknown", "no_source"),
         ("unknown", "no_source"),
@@ -325,12 +323,9 @@ def test_verdicts_are_given_when_nothing_but_employment_was_ever_read() -> None:
     made = World()
     made.employ(EARLY)
     as_of = made.at(made.day(2), "00:00")
-    made.tables()
-    for entity in ("session", "appointment", "schedule_block", "case_assignment"):
-        made.con.raw_sql(f"DROP TABLE canonical.{entity}")
     reads = [SourceCompleteness("hr", "employment", as_of, True)]
     reads += [SourceCompleteness("ehr", entity, None, False) for entity in ("session", "appointment")]
-    materialise(made.con, as_of=as_of, policy=load_policy(), completeness=reads)
+    made.run(weeks=2, reads=reads)
     found = made.select("SELECT DISTINCT state FROM marts.guardrail_result")
     assert found == [{"state": "unknown"}]
     assert {made.says(name, 1)[0] for name in GUARDRAILS} == {"unknown"}

@@ -15,6 +15,12 @@ COMPLETENESS_DDL = (
     "source VARCHAR NOT NULL, entity VARCHAR NOT NULL, complete_through TIMESTAMP WITH TIME ZONE, "
     "ever_read BOOLEAN NOT NULL"
 )
+COMPLETENESS_SCHEMA = {
+    "source": "string",
+    "entity": "string",
+    "complete_through": "timestamp('UTC', 6)",
+    "ever_read": "boolean",
+}
 COMPLETENESS_DESCRIPTION = (
     "How far each source's slice of each entity is complete; verdicts about weeks after it are unknown, reason stale."
 )

@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pacekeeper.measures.tables import CanonicalTables, no_rows, open_table
-
 if TYPE_CHECKING:
     import ibis.expr.schema as ibis_schema_types
-    from ibis.backends.duckdb import Backend
 
-    from pacekeeper.expr import Table
-
-_SCHEMA = "quarantine"
+DOUBT_SCHEMA = "quarantine"
 _IBIS_TYPES = {"VARCHAR": "string", "DATE": "date", "TIMESTAMP WITH TIME ZONE": "timestamp('UTC', 6)"}
 
 
@@ -39,17 +34,13 @@ class DoubtTable:
     @property
     def sql(self) -> str:
         """Its name in SQL."""
-        return f"{_SCHEMA}.{self.name}"
+        return f"{DOUBT_SCHEMA}.{self.name}"
 
     @property
     def schema(self) -> ibis_schema_types.Schema:
         import ibis
 
         return ibis.schema({name: _IBIS_TYPES[kind] for name, kind in self.columns.items()})
-
-    def of(self, con: Backend, there: set[str]) -> Table:
-        """Its rows; none in a warehouse that has never listed any. there: tables of its schema."""
-        return open_table(con, self.name, _SCHEMA) if self.name in there else no_rows(self.schema)
 
 
 #: One row per suspect canonical row and clinician it names. noted_at: since when it was known, null = not known;
@@ -82,14 +73,6 @@ SOURCE_GAP = DoubtTable(
     },
 )
 DOUBT_TABLES = (SUSPECT_RECORD, SOURCE_GAP)
-
-
-def with_doubts(con: Backend, tables: CanonicalTables) -> CanonicalTables:
-    """The tables with those that list doubts."""
-    there = set(con.list_tables(database=_SCHEMA)) if _SCHEMA in con.list_databases() else set()
-    for table in DOUBT_TABLES:
-        tables = tables.with_table(table.name, table.of(con, there))
-    return tables
 
 
 def days_of(first: date | None, last: date | None) -> str:

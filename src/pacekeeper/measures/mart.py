@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from pacekeeper.measures.needs import Needs
 from pacekeeper.policy import Policy
 
 if TYPE_CHECKING:
-    from ibis.backends import BaseBackend
+    import pyarrow as pa
 
     from pacekeeper.expr import Table
     from pacekeeper.measures.tables import CanonicalTables
@@ -42,20 +42,38 @@ DUCKDB_TYPES = MappingProxyType(
 
 @dataclass(frozen=True)
 class MartColumn:
-    """One column. The description names formula, rule and what null means; unit is empty for keys, codes and dates."""
+    """One column. The description names formula, rule and what null means; unit is empty for keys, codes and dates.
+
+    needs: what a measure is computed from; null for keys, dates and texts.
+    rules: ids of the practice articles' statements that it answers.
+    """
 
     name: str
     type: ColumnType
     unit: str
     description: str
+    needs: Needs | None = None
+    rules: tuple[str, ...] = ()
+
+
+Build = Callable[["CanonicalTables", Policy], "Table"]
+Refine = Callable[["pa.Table", Policy], "pa.Table"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """A table that several marts are computed from: built with them, in the same connection, and dropped again."""
+    """A table that several marts are computed from: built when the first of them asks, and dropped at the end.
+
+    reads: steps it is computed from. marts: marts it is computed from. refine: a statistic over the rows that `build`
+    gives, from Arrow to Arrow; `columns` then says what comes back.
+    """
 
     name: str
-    build: Callable[[CanonicalTables, Policy, datetime], Table]
+    build: Build
+    reads: tuple[Step, ...] = ()
+    marts: tuple[str, ...] = ()
+    refine: Refine | None = None
+    columns: tuple[MartColumn, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +81,10 @@ class Mart:
     """A table of schema `marts`.
 
     inputs: canonical entities and earlier marts it reads.
-    steps: what is computed first; a step reads canonical entities and the steps before it.
-    build: from tables, policy and `as_of` to the rows; column order and types are put right by `rows`.
-    versioned: rows are merged as versions (verdicts) instead of replaced.
+    steps: what is computed first.
+    build: from tables and policy to the rows; column order and types are put right by `conformed`.
+    refine: a statistic over the rows that `build` gives, from Arrow to Arrow.
+    versioned: rows are merged as versions (verdicts) instead of replaced; the guardrails give them.
     """
 
     name: str
@@ -74,13 +93,10 @@ class Mart:
     primary_key: tuple[str, ...]
     columns: tuple[MartColumn, ...]
     inputs: tuple[str, ...]
-    build: Callable[[CanonicalTables, Policy, datetime], Table]
+    build: Build | None = None
     steps: tuple[Step, ...] = ()
+    refine: Refine | None = None
     versioned: bool = False
-
-    def rows(self, tables: CanonicalTables, policy: Policy, as_of: datetime) -> Table:
-        """The mart's rows with exactly its columns, in order, in their declared types."""
-        return conformed(self.build(tables, policy, as_of), self.columns)
 
 
 def conformed(table: Table, columns: tuple[MartColumn, ...]) -> Table:
@@ -103,15 +119,3 @@ def by_name(marts: tuple[Mart, ...]) -> Mapping[str, Mart]:
 def column_ddl(columns: tuple[MartColumn, ...]) -> str:
     """Column definitions of a DuckDB table. Sums are wide in DuckDB: the declared type decides."""
     return ", ".join(f'"{column.name}" {DUCKDB_TYPES[column.type]}' for column in columns)
-
-
-def sql_of(con: BaseBackend, table: Table) -> str:
-    """The table's SQL. Ibis does not merge its nested selects: the engine does that faster."""
-    import ibis
-
-    merged = ibis.options.sql.fuse_selects
-    ibis.options.sql.fuse_selects = False
-    try:
-        return str(con.compile(table))
-    finally:
-        ibis.options.sql.fuse_selects = merged

@@ -29,7 +29,8 @@ class Reason(StrEnum):
     above_warning, above_ceiling: the value itself.
     consistently_above: in enough of the last known weeks.
     single_week_above: far above in this one week.
-    below_floor: under the floor for enough weeks in a row.
+    below_floor: under the floor, for enough periods in a row where the policy says so.
+    below_warning: under the warning threshold.
     outside_employment: of a week's evaluability only; such weeks have no utilization verdict.
     """
 
@@ -45,4 +46,5 @@ class Reason(StrEnum):
     CONSISTENTLY_ABOVE = "consistently_above"
     SINGLE_WEEK_ABOVE = "single_week_above"
     BELOW_FLOOR = "below_floor"
+    BELOW_WARNING = "below_warning"
     OUTSIDE_EMPLOYMENT = "outside_employment"

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import ibis
 
 from pacekeeper.errors import ConfigError
-from pacekeeper.expr import Table
+from pacekeeper.expr import Table, Value
 
 if TYPE_CHECKING:
     import ibis.expr.schema as ibis_schema_types
-    from ibis.backends import BaseBackend
+
+#: Temporary table of one row, `as_of`: the instant the run judges by.
+RUN_TABLE = "_run"
 
 
 class CanonicalTables:
-    """Canonical entities, `source_completeness` and the marts built so far, by name.
+    """Canonical entities, `source_completeness`, `run`, and the steps and marts built so far, by name.
 
-    `tables.session` or `tables["session"]`. An entity without a table is an empty one with the contract's columns,
-    so that marts and verdicts are always built: whether anything maps it is said by `source_completeness`.
+    `tables.session` or `tables["session"]`. Whether anything maps an entity is said by `source_completeness`.
     """
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
@@ -35,39 +36,39 @@ class CanonicalTables:
             raise AttributeError(name)
         return self[name]
 
+    @property
+    def as_of(self) -> Value:
+        """The instant the run judges by, as a scalar."""
+        return self["run"].as_of.as_scalar()
+
     def with_table(self, name: str, table: Table) -> CanonicalTables:
         return CanonicalTables({**self._tables, name: table})
 
 
-def canonical_tables(con: BaseBackend, *, schema: str = "canonical") -> CanonicalTables:
-    """Every entity of the contract as a table of the schema, empty where the schema does not have it yet."""
+def declared_tables() -> CanonicalTables:
+    """Every entity of the contract, the completeness of sources, the doubts and the run, bound to no engine."""
     from pacekeeper.contract import ENTITIES
     from pacekeeper.contract.schema import ibis_schema
+    from pacekeeper.measures.completeness import COMPLETENESS_SCHEMA, COMPLETENESS_TABLE
+    from pacekeeper.measures.doubt import DOUBT_SCHEMA, DOUBT_TABLES
 
-    there = set(con.list_tables(database=schema)) if schema in con.list_databases() else set()
-    return CanonicalTables(
-        {
-            name: open_table(con, name, schema) if name in there else no_rows(ibis_schema(entity))
-            for name, entity in ENTITIES.items()
-        }
-    )
+    entities = {
+        name: declared_table(name, ibis_schema(entity), database="canonical") for name, entity in ENTITIES.items()
+    }
+    doubts = {table.name: declared_table(table.name, table.schema, database=DOUBT_SCHEMA) for table in DOUBT_TABLES}
+    reads = declared_table(COMPLETENESS_TABLE, ibis.schema(COMPLETENESS_SCHEMA), database="marts")
+    run = declared_table(RUN_TABLE, ibis.schema({"as_of": "timestamp('UTC', 6)"}))
+    return CanonicalTables({**entities, **doubts, COMPLETENESS_TABLE: reads, "run": run})
 
 
-def open_table(con: BaseBackend, name: str, database: str | tuple[str, str]) -> Table:
-    """A table of the engine with every column declared nullable.
+def declared_table(name: str, schema: ibis_schema_types.Schema, *, database: str | None = None) -> Table:
+    """A table by name and columns, bound to no engine; a temporary one where no database is named.
 
-    Ibis refuses a union of a column that is stored NOT NULL with one that is not, although the rows fit.
+    Every column may be null: Ibis refuses a union of one that may not with one that may, although the rows fit.
     """
-    table = con.table(name, database=database).op()
-    return table.copy(schema=nullable(table.schema)).to_expr()
+    return ibis.table(nullable(schema), name=name, database=database)
 
 
 def nullable(schema: ibis_schema_types.Schema) -> ibis_schema_types.Schema:
     """The same columns, each of which may be null."""
     return ibis.schema({column: dtype.copy(nullable=True) for column, dtype in schema.items()})
-
-
-def no_rows(schema: ibis_schema_types.Schema) -> Table:
-    """A table of these columns without rows, bound to no engine."""
-    nothing = ibis.range(0, 0).unnest().name("nothing").as_table()
-    return nothing.select(**{name: ibis.null(dtype) for name, dtype in nullable(schema).items()})

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pacekeeper.measures.mart import Mart, column_ddl, conformed, sql_of
+from pacekeeper.measures.mart import Mart, column_ddl
+from pacekeeper.measures.plan import carried
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
-    from pacekeeper.expr import Table
-
 _KEY = ("subject_kind", "subject_key", "guardrail_id", "period")
 # A difference in one of these is another verdict; evidence that leads to the same one is not.
 _SUBSTANCE = ("state", "reason", "value", "threshold_warn", "threshold_breach", "policy_version")
-_VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
 
 
-def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: datetime) -> None:
+def merge_verdicts(con: Backend, mart: Mart, candidates: Mapping[str, str], *, as_of: datetime) -> None:
     """Add a version for every verdict that is new, differs or vanished, and move `is_current` to it.
 
     A verdict vanishes when no candidate has its key although its period had ended by `as_of`; judging by an earlier
     `as_of` withdraws nothing later. Runs in one transaction. The same candidates again add nothing.
+    candidates: SQL by guardrail.
     """
-    carried = tuple(column for column in mart.columns if column.name not in _VERSION_COLUMNS)
+    columns = carried(mart)
     con.raw_sql(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
-    con.raw_sql(f"CREATE OR REPLACE TEMP TABLE _candidate ({column_ddl(carried)})")
-    con.raw_sql(f"INSERT INTO _candidate {sql_of(con, conformed(candidates, carried))}")
+    con.raw_sql(f"CREATE OR REPLACE TEMP TABLE _candidate ({column_ddl(columns)})")
+    for sql in candidates.values():
+        con.raw_sql(f"INSERT INTO _candidate {sql}")
     con.raw_sql("BEGIN")
     try:
-        _merge(con, mart, [column.name for column in carried], as_of)
+        _merge(con, mart, [column.name for column in columns], as_of)
         con.raw_sql("COMMIT")
     except BaseException:
         con.raw_sql("ROLLBACK")
@@ -40,12 +41,12 @@ def merge_verdicts(con: Backend, mart: Mart, candidates: Table, *, as_of: dateti
         con.raw_sql("DROP TABLE IF EXISTS _next_version")
 
 
-def _merge(con: Backend, mart: Mart, carried: list[str], as_of: datetime) -> None:
+def _merge(con: Backend, mart: Mart, names: list[str], as_of: datetime) -> None:
     table = f"marts.{mart.name}"
     same_key = " AND ".join(f"new.{name} = old.{name}" for name in _KEY)
     differs = " OR ".join(f"new.{name} IS DISTINCT FROM old.{name}" for name in _SUBSTANCE)
-    new = ", ".join(f"new.{name}" for name in carried)
-    old = ", ".join("moment.as_of" if name == "as_of" else f"old.{name}" for name in carried)
+    new = ", ".join(f"new.{name}" for name in names)
+    old = ", ".join("moment.as_of" if name == "as_of" else f"old.{name}" for name in names)
     moment = f"(SELECT TIMESTAMPTZ '{as_of.isoformat()}' AS as_of) AS moment"
     con.raw_sql(
         f"""
@@ -64,6 +65,6 @@ def _merge(con: Backend, mart: Mart, carried: list[str], as_of: datetime) -> Non
     con.raw_sql(
         f"UPDATE {table} AS old SET is_current = FALSE FROM _next_version AS new WHERE old.is_current AND {same_key}"
     )
-    names = ", ".join(f'"{column.name}"' for column in mart.columns)
+    stored = ", ".join(f'"{column.name}"' for column in mart.columns)
     values = ", ".join("TRUE" if column.name == "is_current" else f'"{column.name}"' for column in mart.columns)
-    con.raw_sql(f"INSERT INTO {table} ({names}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")
+    con.raw_sql(f"INSERT INTO {table} ({stored}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")

@@ -35,8 +35,8 @@ def doctor(
     a source cannot be set up.
     """
     from pacekeeper.capability import findings, practice_capability
+    from pacekeeper_assets import MEASURE_NEEDS
     from pacekeeper_assets.explanation import guardrail_findings
-    from pacekeeper_assets.needs import MEASURE_NEEDS
 
     home = open_home(config)
     found = practice_capability(home)

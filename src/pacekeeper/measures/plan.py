@@ -1,0 +1,121 @@
+"""Marts as SQL: compiled once for a policy and an engine, run for any `as_of`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+
+from pacekeeper.measures.guardrail import Catalogue
+from pacekeeper.measures.mart import IBIS_TYPES, Mart, MartColumn, Step, conformed
+from pacekeeper.measures.tables import CanonicalTables, declared_table, declared_tables
+from pacekeeper.policy import Policy
+
+if TYPE_CHECKING:
+    from pacekeeper.expr import Table
+
+MARTS_SCHEMA = "marts"
+#: Columns of a versioned mart that merging fills, no candidate.
+VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A temporary table. refine: applied to the rows of `sql`; null = the rows are the table."""
+
+    step: Step
+    sql: str
+
+    @property
+    def table(self) -> str:
+        return step_table(self.step.name)
+
+
+@dataclass(frozen=True)
+class PlannedMart:
+    """A mart. sql: its rows, or the candidate verdicts of each guardrail, by id."""
+
+    mart: Mart
+    sql: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run, in order."""
+
+    items: tuple[PlannedStep | PlannedMart, ...]
+    policy: Policy
+
+
+def compile_plan(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb") -> Plan:
+    """The SQL of every step and mart of the catalogue, in building order. Opens no database."""
+    items: list[PlannedStep | PlannedMart] = []
+    for what, tables in expressions(catalogue, policy):
+        sql = {name: _sql(table, dialect) for name, table in tables.items()}
+        items.append(PlannedStep(what, sql[what.name]) if isinstance(what, Step) else PlannedMart(what, sql))
+    return Plan(tuple(items), policy)
+
+
+def expressions(catalogue: Catalogue, policy: Policy) -> Iterator[tuple[Step | Mart, dict[str, Table]]]:
+    """Every step and mart in building order, with its rows by name; of a versioned mart, by guardrail."""
+    tables = declared_tables()
+    built: set[str] = set()
+    for mart in catalogue.marts.values():
+        for step in _needed(mart, built):
+            rows = step.build(tables, policy)
+            yield step, {step.name: rows}
+            schema = _schema(step.columns) if step.refine else rows.schema()
+            tables = tables.with_table(step.name, declared_table(step_table(step.name), schema))
+        if mart.build is None:
+            yield mart, _candidates(mart, catalogue, tables, policy)
+        else:
+            rows = mart.build(tables, policy)
+            yield mart, {mart.name: rows if mart.refine else conformed(rows, mart.columns).order_by(*mart.primary_key)}
+        tables = tables.with_table(mart.name, declared_table(mart.name, _schema(mart.columns), database=MARTS_SCHEMA))
+
+
+def carried(mart: Mart) -> tuple[MartColumn, ...]:
+    """The columns of a versioned mart that a candidate has."""
+    return tuple(column for column in mart.columns if column.name not in VERSION_COLUMNS)
+
+
+def step_table(name: str) -> str:
+    """Name of a step's temporary table."""
+    return f"_step_{name}"
+
+
+def _needed(mart: Mart, built: set[str]) -> list[Step]:
+    """Steps of the mart that are not built yet, each after those it reads."""
+    order: list[Step] = []
+
+    def visit(step: Step) -> None:
+        if step.name not in built:
+            built.add(step.name)
+            for below in step.reads:
+                visit(below)
+            order.append(step)
+
+    for step in mart.steps:
+        visit(step)
+    return order
+
+
+def _candidates(mart: Mart, catalogue: Catalogue, tables: CanonicalTables, policy: Policy) -> dict[str, Table]:
+    wanted = [rail for rail in catalogue.guardrails.values() if rail.id in policy.guardrail_ids]
+    return {rail.id: conformed(rail.judge(rail, tables, policy), carried(mart)) for rail in wanted}
+
+
+def _schema(columns: tuple[MartColumn, ...]) -> ibis.Schema:
+    return ibis.schema({column.name: IBIS_TYPES[column.type] for column in columns})
+
+
+def _sql(table: Table, dialect: str) -> str:
+    """Ibis does not merge its nested selects: the engine does that faster."""
+    merged = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        return str(ibis.to_sql(table, dialect=dialect, pretty=False))
+    finally:
+        ibis.options.sql.fuse_selects = merged
