@@ -110,7 +110,8 @@ def _table(
 def _scattered(rows: int, series: Series, values: Floats) -> pa.DoubleArray:
     column = np.full(rows, np.nan)
     column[series.rows] = values
-    return pa.array(column, from_pandas=True)
+    nullable: pa.DoubleArray = pa.array(column, from_pandas=True)
+    return nullable
 
 
 def _text(values: np.ndarray) -> pa.StringArray:

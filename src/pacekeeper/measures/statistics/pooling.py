@@ -28,7 +28,8 @@ class Pooled(NamedTuple):
 def pool_rates(groups: ArrayLike, successes: ArrayLike, n: ArrayLike, *, confidence: float) -> Pooled:
     """Beta-binomial by the method of moments (Kleinman 1973), a prior for each group.
 
-    The prior never weighs more than all data of its group. lo and hi are NaN where the group's rate is 0 or 1.
+    The prior weighs between one observation and all of its group: else units that are all or nothing, or all alike,
+    would seem certain. lo and hi are NaN where the group's rate is 0 or 1.
     """
     from scipy.stats import beta
 
@@ -41,10 +42,9 @@ def pool_rates(groups: ArrayLike, successes: ArrayLike, n: ArrayLike, *, confide
         centre = by.sum_by_row(k) / total
         own = k / n
         excess = by.sum_by_row(np.where(known, n * (own - centre) ** 2, 0.0)) / (centre * (1 - centre)) - (units - 1)
-        correlation = excess / (total - squares / total - (units - 1))
-        weight = np.where(correlation > 0, np.minimum(1 / correlation - 1, total), total)
-        # Where every unit is all or nothing, the moments ask for a prior of weight 0; the interval needs some.
-        weight = np.maximum(weight, 1e-6)
+        room = total - squares / total - (units - 1)  # 0 where all denominators are 1: then nothing tells units apart
+        correlation = np.where(room > 1e-9, excess / room, 0.0)
+        weight = np.where(correlation > 0, np.clip(1 / correlation - 1, 1.0, total), total)
         value = (k + weight * centre) / (n + weight)
         first, second = k + weight * centre, n - k + weight * (1 - centre)
         tail = (1 - confidence) / 2
