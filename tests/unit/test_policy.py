@@ -11,7 +11,7 @@ import pytest
 
 from pacekeeper.contract.vocabulary import PtoKind, SessionType
 from pacekeeper.errors import PolicyError
-from pacekeeper.policy import lint, load_policy, profiles
+from pacekeeper.policy import lint, load_policy, notices, profiles, read_policy
 from pacekeeper.policy.schema import PTO_KINDS, SESSION_TYPES
 
 OWN = 'extends = "default"\nprofile = "own"\ntitle = "Own"\n'
@@ -256,9 +256,7 @@ def test_guardrail_of_a_plugin_is_part_of_every_policy_and_off_until_it_is_confi
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        pytest.param(
-            "enabled = true\n", ["cap is missing or has no value", "enabled = false"], id="switched on without a cap"
-        ),
+        pytest.param("enabled = true\n", ["cap has no value", "enabled = false"], id="switched on without a cap"),
         pytest.param(
             '[guardrails.case_points.thresholds]\ncap = { value = 60, unit = "hours", provenance = "us" }\n',
             ["thresholds.cap", "'hours'", "'points'"],
@@ -286,7 +284,7 @@ def test_plugins_defaults_bind_a_policy_like_ours(site: Path, tmp_path: Path, te
         pytest.param("[guardrails", ["no valid TOML"], id="no TOML"),
         pytest.param("[fte]\nmax_scale = 1\n", ["[guardrails.<id>] tables only"], id="more than guardrails"),
         pytest.param(CASE_POINTS.replace('"points"', '"dots"'), ["cap", "unit is 'dots'"], id="unknown unit"),
-        pytest.param(CASE_POINTS.replace("false", "true"), ["cap is missing or has no value"], id="on, and open"),
+        pytest.param(CASE_POINTS.replace("false", "true"), ["cap has no value"], id="on, and open"),
         pytest.param(CASE_POINTS.replace("W06", "weights"), ["rules", "W01"], id="no id of a rule"),
         pytest.param(
             CASE_POINTS.replace("case_points", "no_show"), ["no_show is defined already, by default.toml"], id="twice"
@@ -299,3 +297,35 @@ def test_broken_plugin_is_named_with_what_to_do(site: Path, toml: str | None, na
         load_policy()
     said = str(caught.value)
     assert all(part in said for part in ["distribution pacekeeper-caseload", "Fix: ", *named]), said
+
+
+def test_open_guardrail_is_told_with_what_to_set(site: Path) -> None:
+    plugin(site, CASE_POINTS)
+    assert lint(load_policy()) == ()
+    (found,) = notices(load_policy(), today=date(2026, 3, 2))
+    assert (found.rule, found.message) == (
+        "not_configured",
+        "case_points judges nothing: thresholds.cap has no value",
+    )
+    assert "[guardrails.case_points]" in found.fix
+
+
+def template_rail(name: str, template: str, *, excludes: str = "") -> str:
+    return (
+        CASE_POINTS.replace("case_points", name)
+        .replace("enabled = false", f'enabled = true\nexcludes = ["{excludes}"]')
+        .replace("{ unit", "{ value = 1, unit")
+        .replace("[guardrails", "\n[guardrails")
+        + f'schedule_template = {{ value = ["{template}"], unit = "schedule_template", provenance = "us" }}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "rules"), [("half_day_blocks", {"exclusive_templates"}), ("four_days_and_admin_day", set())]
+)
+def test_guardrails_of_different_schedule_templates_may_not_judge_the_same_one(
+    site: Path, template: str, rules: set[str]
+) -> None:
+    blocks = template_rail("admin_block", "half_day_blocks")
+    plugin(site, blocks + template_rail("focus_days", template, excludes="admin_block"))
+    assert {finding.rule for finding in lint(read_policy())} == rules

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from pacekeeper.policy.lint import LintFinding, lint
-from pacekeeper.policy.load import load_policy
+from pacekeeper.policy.in_weeks import layer_rows, version_rows
+from pacekeeper.policy.layers import Layer
+from pacekeeper.policy.lint import LintFinding, lint, notices
+from pacekeeper.policy.load import load_policy, read_policy
 from pacekeeper.policy.model import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, RampBand
+from pacekeeper.policy.pay import PayPlan, PayTier
 from pacekeeper.policy.shipped import profiles
 
 __all__ = [
     "GuardrailPolicy",
+    "Layer",
     "LintFinding",
+    "PayPlan",
+    "PayTier",
     "Policy",
     "PolicyRevision",
     "PolicyValue",
     "RampBand",
+    "layer_rows",
     "lint",
     "load_policy",
+    "notices",
     "profiles",
+    "read_policy",
+    "version_rows",
 ]

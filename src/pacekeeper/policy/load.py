@@ -7,14 +7,16 @@ from datetime import date
 from pathlib import Path
 
 from pacekeeper.errors import PolicyError
+from pacekeeper.policy.layers import read_layers
 from pacekeeper.policy.lint import lint
 from pacekeeper.policy.model import Policy, PolicyRevision, RampBand, Section
+from pacekeeper.policy.pay import read_pay
 from pacekeeper.policy.rails import guardrail, values
 from pacekeeper.policy.schema import RAMP_UNITS, PolicySchema, fits_unit, what_fits
 from pacekeeper.policy.shipped import DEFAULT, Shipped, profile_tree, profiles, shipped
 from pacekeeper.policy.tree import Tree, day, flag, merged, refuse_unknown, table, tables, text
 
-_META = frozenset({"extends", "profile", "title", "effective_from", "acknowledge_conflict", "change"})
+_META = frozenset({"extends", "profile", "title", "effective_from", "acknowledge_conflict", "change", "layer"})
 _CHANGE_META = frozenset({"effective_from", "reason", "acknowledge_conflict"})
 
 
@@ -23,16 +25,22 @@ def load_policy(profile: str | None = None, *, file: Path | None = None) -> Poli
 
     A file may begin with `extends = "<profile>"` and then states only what differs; `[[change]]` entries with their
     own `effective_from` hold for practice weeks that begin on or after that date.
+    `[[layer]]` entries hold for some people only. Guardrails that plugins ship are part of every policy.
     Raises PolicyError that names file, section and key for what is unknown, missing or in the wrong unit, and for
     contradictions that the policy does not acknowledge.
     """
+    policy = read_policy(profile, file=file)
+    _refuse_contradictions(policy, file.name if file is not None else f"{profile or DEFAULT}.toml")
+    return policy
+
+
+def read_policy(profile: str | None = None, *, file: Path | None = None) -> Policy:
+    """Like `load_policy`, with its contradictions left in: for whoever asks `lint` about them."""
     if file is not None and profile is not None:
         raise PolicyError("the policy is named twice, as a profile and as a file; keep one of the two")
     known = shipped()
     tree, label = (_read_file(file), file.name) if file is not None else _profile(profile or DEFAULT, known)
-    policy = _build(_with_base(tree, label, known), label, known.schema)
-    _refuse_contradictions(policy, label)
-    return policy
+    return _build(_with_base(tree, label, known), label, known.schema)
 
 
 def _refuse_contradictions(policy: Policy, label: str) -> None:
@@ -42,7 +50,7 @@ def _refuse_contradictions(policy: Policy, label: str) -> None:
     fix = "correct the values"
     if all(finding.is_acknowledgeable for finding in found):
         fix += ", or, where both are meant, write acknowledge_conflict = true at the top or in the [[change]]"
-    named = "; ".join(f"{finding.rule} {finding.message}" for finding in found)
+    named = "; ".join(f"{finding.rule} {finding.message} ({finding.fix})" for finding in found)
     raise PolicyError(f"{label} contradicts itself: {named}. To go on, {fix}")
 
 
@@ -74,7 +82,7 @@ def _with_base(tree: Tree, label: str, known: Shipped) -> Tree:
 
 
 def _body(schema: PolicySchema) -> frozenset[str]:
-    return frozenset({*schema.sections, "ramp", "guardrails"})
+    return frozenset({*schema.sections, "ramp", "guardrails", "pay", "pay_tier"})
 
 
 def _build(tree: Tree, label: str, schema: PolicySchema) -> Policy:
@@ -97,7 +105,8 @@ def _build(tree: Tree, label: str, schema: PolicySchema) -> Policy:
         acknowledged = flag(change, "acknowledge_conflict", where, default=acknowledged)
         reason = str(change.get("reason", ""))
         revisions.append(_revision(body, where, since, schema, acknowledged=acknowledged, reason=reason))
-    return Policy(name=name, title=title, revisions=tuple(revisions))
+    layers = read_layers(tree.get("layer"), schema.guardrails, label)
+    return Policy(name=name, title=title, revisions=tuple(revisions), layers=layers)
 
 
 def _revision(
@@ -117,6 +126,7 @@ def _revision(
             for name, spec in schema.guardrails.items()
         },
         ramp=_ramp(body.get("ramp"), f"{label}: ramp"),
+        pay=read_pay(body, label),
         acknowledge_conflict=acknowledged,
         reason=reason,
     )

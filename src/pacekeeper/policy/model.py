@@ -8,9 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pacekeeper.errors import PolicyError
 from pacekeeper.policy.schema import GuardrailSpec, PolicyScalar
+
+if TYPE_CHECKING:
+    from pacekeeper.policy.layers import Layer
+    from pacekeeper.policy.pay import PayPlan
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ class PolicyRevision:
     sections: Mapping[str, Section]
     guardrails: Mapping[str, GuardrailPolicy]
     ramp: tuple[RampBand, ...]
+    pay: PayPlan
     acknowledge_conflict: bool
     reason: str
 
@@ -172,7 +178,7 @@ class PolicyRevision:
     def version(self) -> str:
         """Hash of every value and unit in force: equal content gives equal versions, whatever the words around it say.
 
-        A guardrail that is switched off changes nothing, whatever its values are.
+        A guardrail that is switched off changes nothing, whatever its values are; nor does what is said about pay.
         """
         content = {
             "sections": {name: _content(section) for name, section in self.sections.items()},
@@ -188,15 +194,29 @@ class PolicyRevision:
 
 @dataclass(frozen=True)
 class Policy:
-    """A named policy: its revisions, oldest first. History is judged by the revision in force in each week."""
+    """A named policy: its revisions, oldest first, and its layers, of which later ones win.
+
+    History is judged by the revision and the layers in force in each week.
+    """
 
     name: str
     title: str
     revisions: tuple[PolicyRevision, ...]
+    layers: tuple[Layer, ...] = ()
 
     def on(self, week_start: date) -> PolicyRevision:
         """The revision for a practice week, given its first local day; before the first revision, the first."""
         return [rev for rev in self.revisions if rev is self.revisions[0] or rev.effective_from <= week_start][-1]
+
+    def version_on(self, week_start: date) -> str:
+        """Hash of the revision and the layers in force in the week that begins on a day.
+
+        Without a layer in force it is the revision's. A layer's dates are no part of it: a layer that is prolonged
+        leaves the weeks judged before alone.
+        """
+        version = self.on(week_start).version
+        held = [_layer_content(layer) for layer in self.layers if layer.holds_on(week_start)]
+        return _hash([version, held]) if held else version
 
     @property
     def latest(self) -> PolicyRevision:
@@ -218,6 +238,14 @@ class Policy:
 
 def _content(section: Section) -> dict[str, list[object]]:
     return {key: [_plain(entry.value), entry.unit] for key, entry in section.values.items()}
+
+
+def _layer_content(layer: Layer) -> list[object]:
+    thresholds = {
+        name: {key: [_plain(entry.value), entry.unit] for key, entry in entries.items()}
+        for name, entries in layer.thresholds.items()
+    }
+    return [layer.kind, layer.match, thresholds, sorted(layer.exempt)]
 
 
 def _plain(value: PolicyScalar | None) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pacekeeper.errors import PolicyError
 from pacekeeper.policy.model import GuardrailPolicy, PolicyValue
 from pacekeeper.policy.schema import GUARDRAIL_TEXTS, SEVERITIES, GuardrailSpec, ValueSpec
-from pacekeeper.policy.tree import flag, refuse_unknown, table, text, word
+from pacekeeper.policy.tree import Tree, flag, refuse_unknown, table, text, word
 
 RAIL_KEYS = frozenset({*GUARDRAIL_TEXTS, "enabled", "thresholds", "settings"})
 _VALUE_KEYS = frozenset({"value", "unit", "provenance"})
@@ -21,6 +21,8 @@ def guardrail(name: str, tree: object, spec: GuardrailSpec, where: str) -> Guard
     word(rail, "severity", SEVERITIES, where)
     enabled = flag(rail, "enabled", where, default=True)
     settings = rail.get("settings", {} if not spec.settings else None)
+    if enabled:
+        _refuse_open(rail, where)
     return GuardrailPolicy(
         name,
         where=where,
@@ -30,6 +32,13 @@ def guardrail(name: str, tree: object, spec: GuardrailSpec, where: str) -> Guard
         thresholds=values(rail.get("thresholds"), spec.thresholds, f"{where}.thresholds", may_be_open=not enabled),
         settings=values(settings, spec.settings, f"{where}.settings", may_be_open=not enabled),
     )
+
+
+def _refuse_open(rail: Tree, where: str) -> None:
+    for part in ("thresholds", "settings"):
+        for key, entry in table(rail.get(part, {}), f"{where}.{part}").items():
+            if isinstance(entry, dict) and "value" not in entry:
+                raise PolicyError(f"{where}.{part}.{key} has no value; state it, or set enabled = false in {where}")
 
 
 def values(
@@ -48,8 +57,7 @@ def policy_value(entry: object, spec: ValueSpec, where: str, *, may_be_open: boo
     """A value with its unit and provenance. may_be_open: it may lack the value itself."""
     if not isinstance(entry, dict) or ("value" not in entry and not may_be_open):
         shape = f'{{ value = ..., unit = "{spec.unit}", provenance = "..." }}'
-        off = "; without a value its guardrail must say enabled = false" if isinstance(entry, dict) else ""
-        raise PolicyError(f"{where} is missing or has no value; write it as {shape}{off}")
+        raise PolicyError(f"{where} is missing or has no value; write it as {shape}")
     refuse_unknown(entry, _VALUE_KEYS, where)
     if entry.get("unit") != spec.unit:
         raise PolicyError(f"{where}: unit is {entry.get('unit')!r}; it must be {spec.unit!r}")

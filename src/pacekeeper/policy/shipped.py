@@ -24,8 +24,6 @@ from pacekeeper.policy.schema import (
 from pacekeeper.policy.tree import Tree, merged, refuse_unknown, table, word
 
 DEFAULT = "default"
-#: Top-level tables of a policy that are no sections of plain values.
-_NO_SECTIONS = frozenset({"guardrails"})
 #: What a guardrail's shipped block says once for all policies.
 _SHIPPED_ONLY = ("subject", "rules", "ascending", "excludes")
 _SHIPPED_VALUE_KEYS = frozenset({"value", "unit", "provenance", "choices"})
@@ -78,7 +76,7 @@ def shipped() -> Shipped:
     sections = {
         name: {key: _value_spec(entry, f"{label}: {name}.{key}") for key, entry in section.items()}
         for name, section in tree.items()
-        if isinstance(section, dict) and name not in _NO_SECTIONS
+        if isinstance(section, dict) and name != "guardrails"
     }
     return Shipped(PolicySchema(sections, specs), merged(tree, {"guardrails": added}), added)
 
