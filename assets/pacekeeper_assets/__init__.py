@@ -17,7 +17,26 @@ if TYPE_CHECKING:
     from pacekeeper.measures.completeness import SourceCompleteness
     from pacekeeper.policy import Policy
 
-from pacekeeper_assets import guardrails
+from pacekeeper_assets import (
+    breaches,
+    denials,
+    ehr,
+    episodes,
+    experiments,
+    finance,
+    guardrails,
+    intake,
+    measurement,
+    messages,
+    notes,
+    reconciliation,
+    schedule,
+    staff_survey,
+    systemic,
+    trend,
+    workforce,
+    workload,
+)
 from pacekeeper_assets.attendance import ATTENDANCE_WEEK
 from pacekeeper_assets.caseload import CASELOAD_SNAPSHOT
 from pacekeeper_assets.needs import COLUMN_NEEDS
@@ -26,6 +45,24 @@ from pacekeeper_assets.productivity import CLINICIAN_WEEK
 
 __all__ = ["CATALOGUE", "MARTS", "MEASURE_NEEDS", "NEEDS", "Mart", "materialise"]
 
+_SUBJECTS = (
+    ehr,
+    notes,
+    messages,
+    schedule,
+    workload,
+    trend,
+    intake,
+    episodes,
+    measurement,
+    finance,
+    denials,
+    reconciliation,
+    workforce,
+    staff_survey,
+    experiments,
+    systemic,
+)
 #: Every mart and guardrail by name.
 CATALOGUE = Catalogue.of(
     marts=(
@@ -33,9 +70,11 @@ CATALOGUE = Catalogue.of(
         ATTENDANCE_WEEK,
         CASELOAD_SNAPSHOT,
         MEASURE_TRAJECTORY,
+        *(mart for subject in _SUBJECTS for mart in subject.MARTS),
         guardrails.GUARDRAIL_RESULT,
+        *breaches.MARTS,
     ),
-    guardrails=(*guardrails.GUARDRAILS,),
+    guardrails=(*guardrails.GUARDRAILS, *(rail for subject in _SUBJECTS for rail in subject.GUARDRAILS)),
 )
 MARTS = CATALOGUE.marts
 #: What every guardrail needs from sources, by its id.

@@ -1,0 +1,9 @@
+"""`guardrail_breach`: breach episodes from the verdicts."""
+
+from __future__ import annotations
+
+from pacekeeper.measures.guardrail import Guardrail
+from pacekeeper.measures.mart import Mart
+
+MARTS: tuple[Mart, ...] = ()
+GUARDRAILS: tuple[Guardrail, ...] = ()

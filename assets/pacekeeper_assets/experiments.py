@@ -1,0 +1,9 @@
+"""`experiment_result`: a metric before and after a change."""
+
+from __future__ import annotations
+
+from pacekeeper.measures.guardrail import Guardrail
+from pacekeeper.measures.mart import Mart
+
+MARTS: tuple[Mart, ...] = ()
+GUARDRAILS: tuple[Guardrail, ...] = ()

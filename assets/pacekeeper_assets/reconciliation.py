@@ -1,0 +1,9 @@
+"""`reconciliation`: EHR, billing and surveys held against each other."""
+
+from __future__ import annotations
+
+from pacekeeper.measures.guardrail import Guardrail
+from pacekeeper.measures.mart import Mart
+
+MARTS: tuple[Mart, ...] = ()
+GUARDRAILS: tuple[Guardrail, ...] = ()

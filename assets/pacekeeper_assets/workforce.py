@@ -1,0 +1,9 @@
+"""`workforce_month`: people who come, stay, leave and rest."""
+
+from __future__ import annotations
+
+from pacekeeper.measures.guardrail import Guardrail
+from pacekeeper.measures.mart import Mart
+
+MARTS: tuple[Mart, ...] = ()
+GUARDRAILS: tuple[Guardrail, ...] = ()
