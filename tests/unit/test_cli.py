@@ -44,6 +44,9 @@ COMMANDS = (
     ("check",),
     ("try",),
     ("doctor",),
+    ("policy",),
+    ("policy", "lint"),
+    ("policy", "show"),
 )
 
 
@@ -364,3 +367,41 @@ def test_a_reader_that_goes_away_is_no_fault(settings: Path) -> None:
     command = f"{shutil.which('pacekeeper') or 'pacekeeper'} connectors | true"
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert "Traceback" not in answer.stderr
+
+
+def test_lint_names_the_conflict_and_what_to_do_and_ends_with_1(pacekeeper: Command, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    high = 'direct_max = { value = 23, unit = "hours", provenance = "us" }\n'
+    file.write_text(f'extends = "default"\nprofile = "own"\ntitle = "Own [1]"\n[expectation]\n{high}')
+    answer = pacekeeper("policy", "lint", "--file", str(file))
+    assert (answer.code, answer.err) == (1, "")
+    assert "target_above_cap conflict" in answer.out
+    assert "expect at most 22 h" in answer.out
+    assert "acknowledge_conflict = true at the top of the policy, or in the [[change]]" in answer.out
+    assert pacekeeper("policy", "lint", "--file", str(tmp_path / "none.toml")).code == 1
+
+
+def test_lint_of_what_is_acknowledged_or_clean_ends_with_0(pacekeeper: Command, settings: Path) -> None:
+    acknowledged = pacekeeper("policy", "lint", "--profile", "high_volume")
+    assert (acknowledged.code, "floor_above_cap acknowledged" in acknowledged.out) == (0, True)
+    clean = pacekeeper("policy", "lint")
+    assert (clean.code, clean.out) == (0, "Policy default: nothing contradicts itself unacknowledged.")
+
+
+def test_policy_shows_the_values_in_force_with_layer_and_provenance(pacekeeper: Command, settings: Path) -> None:
+    settings.write_text(TOML + '[policy]\nfile = "own.toml"\n')
+    settings.with_name("own.toml").write_text(
+        'extends = "default"\nprofile = "own"\ntitle = "Own [1]"\n'
+        '[[layer]]\nkind = "role"\nmatch = "intern"\neffective_from = 2026-03-02\n'
+        "[layer.guardrails.active_caseload.thresholds]\n"
+        'warn = { value = 30, unit = "clients", provenance = "agreed" }\n'
+    )
+    answer = pacekeeper("policy", "show", "active_caseload", "--on", "2026-03-02")
+    assert (answer.code, answer.err) == (0, "")
+    assert "Practice policy, not evidence." in answer.out
+    assert "warn 50 clients practice practice article: sustainable productivity guide (S0)" in answer.out
+    assert "30 clients layer 1: role intern agreed" in answer.out
+    assert "utilization" not in answer.out
+    assert "role intern" not in pacekeeper("policy", "show", "active_caseload", "--on", "2026-03-01").out
+    assert "ramp month 4 and later" in pacekeeper("policy", "show").out
+    assert "no guardrail 'naps'; it has active_caseload" in pacekeeper("policy", "show", "naps").err

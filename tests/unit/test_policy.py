@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from datetime import date
@@ -329,3 +330,16 @@ def test_guardrails_of_different_schedule_templates_may_not_judge_the_same_one(
     blocks = template_rail("admin_block", "half_day_blocks")
     plugin(site, blocks + template_rail("focus_days", template, excludes="admin_block"))
     assert {finding.rule for finding in lint(read_policy())} == rules
+
+
+def test_examples_of_the_how_to_can_be_used_as_they_stand(site: Path, tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "policy.md"
+    examples = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    _, own, points, change, layers, pay, fragment = examples
+    plugin(site, CASE_POINTS)
+    plugin(site, fragment, name="notes")
+    policy = load_policy(file=written(tmp_path, "\n".join([own, points, change, layers, pay])))
+    assert lint(policy) == ()
+    assert policy.guardrail("case_points").threshold("cap") == 60
+    assert policy.guardrail("note_lag").settings.word("unsigned") == "count"
+    assert [layer.kind for layer in policy.layers] == ["role", "temporary"]

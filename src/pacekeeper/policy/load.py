@@ -58,7 +58,9 @@ def _read_file(file: Path) -> Tree:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise PolicyError(f"policy file {file} does not exist; correct [policy] file in the settings") from None
+        raise PolicyError(
+            f"policy file {file} does not exist; correct --file, or [policy] file in the settings"
+        ) from None
     except (OSError, UnicodeDecodeError) as exc:
         raise PolicyError(f"policy file {file} cannot be read ({type(exc).__name__})") from None
     except tomllib.TOMLDecodeError as exc:

@@ -14,6 +14,7 @@ from pacekeeper_app.cli import (
     identity,
     init,
     new,
+    policy,
     quarantine,
     run,
     status,
@@ -44,6 +45,7 @@ app.command("check")(connectors.check)
 app.command("identity")(identity.identity)
 app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
+app.add_typer(policy.app, name="policy")
 app.add_typer(new.app, name="new")
 
 
