@@ -18,8 +18,8 @@ def layer_rows(policy: Policy) -> pa.Table:
     kind, match: whom it is for; of kind `tenure`, month_from and month_to (both included, null month_to = and later),
     which are null for every other kind. rank: of the rows that apply to a person, week, guardrail and key, the highest
     wins; of the exempting ones, any one exempts. from_date, until_date: it holds in weeks whose first local day is on
-    or between them; null = without such a limit. key, value: the threshold, in the guardrail's unit and before FTE
-    scaling; both null where is_exempt. provenance: of the value; of an exemption, the layer. layer: its name for
+    or between them; null = without such a limit. key, value: the threshold, in the guardrail's unit; of kinds before
+    `tenure` for a full-time person. Both null where is_exempt. provenance: of the value; of an exemption, the layer. layer: its name for
     people.
     """
     import pyarrow as pa
