@@ -19,8 +19,8 @@ def layer_rows(policy: Policy) -> pa.Table:
     which are null for every other kind. rank: of the rows that apply to a person, week, guardrail and key, the highest
     wins; of the exempting ones, any one exempts. from_date, until_date: it holds in weeks whose first local day is on
     or between them; null = without such a limit. key, value: the threshold, in the guardrail's unit; of kinds before
-    `tenure` for a full-time person. Both null where is_exempt. provenance: of the value; of an exemption, the layer. layer: its name for
-    people.
+    `tenure` for a full-time person. Both null where is_exempt. provenance: of the value; of an exemption, the layer.
+    layer: its name for people.
     """
     import pyarrow as pa
 
