@@ -68,11 +68,12 @@ from pacekeeper.contract.supervision_link import SupervisionLink
 from pacekeeper.contract.survey_wave import SurveyWave
 from pacekeeper.contract.task import Task
 from pacekeeper.contract.time_entry import TimeEntry
+from pacekeeper.contract.version import ContractVersion
 
-__all__ = ["CONTRACT_VERSION", "DERIVED", "ENTITIES", "SETTINGS", "Entity", "Rule", "entity_name"]
+__all__ = ["CONTRACT_VERSION", "DERIVED", "ENTITIES", "SETTINGS", "ContractVersion", "Entity", "Rule", "entity_name"]
 
-#: Raised when a column is removed or changes its meaning; additions leave it.
-CONTRACT_VERSION = 1
+#: Version of these tables; docs/decisions/0006 says what raises it.
+CONTRACT_VERSION = ContractVersion(1, 1)
 
 #: Every canonical entity by table name, in reading order.
 ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(

@@ -7,7 +7,7 @@ short, extraction never opens it, and readers use published copies.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pacekeeper.contract import ENTITIES, entity_name
+from pacekeeper.contract import entity_name
 from pacekeeper.contract.entity import Entity
-from pacekeeper.contract.schema import columns, ddl, quarantine_ddl
+from pacekeeper.contract.schema import columns
+from pacekeeper.engine.migration import columns_of, migrate, refuse_newer
 from pacekeeper.engine.publication import publish
 from pacekeeper.errors import ConfigError, FatalError, RetryableError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import ibis.backends.duckdb
 
 #: Schemas Pacekeeper owns beside one `raw_<source>` per source.
-SCHEMAS = ("canonical", "stage", "quarantine", "marts")
+SCHEMAS = ("canonical", "stage", "quarantine", "marts", "contract")
 
 #: Columns that say which run made a row; left out where contents are compared.
 LINEAGE_COLUMNS = ("run_id", "batch_id", "_dlt_load_id", "_dlt_id")
@@ -47,8 +48,8 @@ class Warehouse:
     def connect(self, *, read_only: bool = False) -> Iterator[Connection]:
         """A connection in UTC, closed at the end of the block.
 
-        Raises RetryableError while another process holds the file, ConfigError where there is none to read, and
-        FatalError where it is no warehouse.
+        Raises RetryableError while another process holds the file, ConfigError where there is none to read or a newer
+        Pacekeeper built it, and FatalError where it is no warehouse.
         """
         is_new = not self.path.exists()
         if not read_only:
@@ -64,12 +65,13 @@ class Warehouse:
             raw.execute("SET preserve_insertion_order = false")
             if self.threads is not None:
                 raw.execute(f"SET threads = {self.threads:d}")
+            refuse_newer(raw, self.path)
             yield Connection(raw)
         finally:
             raw.close()
 
     def create_schemas(self) -> None:
-        """Create what is missing: schemas, canonical and quarantine tables."""
+        """Create what is missing: schemas, canonical and quarantine tables; bring older ones up to date."""
         with self.connect() as connection:
             connection.create_schemas()
 
@@ -120,27 +122,15 @@ class Connection:
         """SQL type by column name, by name of every table and view of a schema."""
         return {
             table: {name: column.type for name, column in found.items()}
-            for table, found in self._columns_of(schema).items()
+            for table, found in columns_of(self.raw, schema).items()
         }
 
     def create_schemas(self) -> None:
-        """Create what is missing: schemas, canonical and quarantine tables.
-
-        A canonical table that lacks a nullable column of the contract gets it; one that differs otherwise is made
-        anew, empty, for mapping to fill from the raw versions.
-        """
+        """Create what is missing: schemas, canonical and quarantine tables; bring older ones up to date."""
         for schema in SCHEMAS:
             self.raw.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        existing = self._columns_of("canonical")
-        quarantined = self._columns_of("quarantine")
         with self.transaction():
-            for name, entity in ENTITIES.items():
-                wanted = {c.name: _Column(c.duckdb_type, c.nullable, c.description) for c in columns(entity)}
-                if existing.get(name) != wanted:
-                    self._adapt(entity, existing.get(name), wanted)
-                    self.raw.execute(ddl(entity))
-                if name not in quarantined:
-                    self.raw.execute(quarantine_ddl(entity))
+            migrate(self.raw)
 
     def swap_slice(self, entity: type[Entity], source: str, stage_table: str) -> int:
         """Replace one source's rows of a canonical table by a stage table's; returns how many there are now.
@@ -167,44 +157,6 @@ class Connection:
             f"FROM (SELECT md5(concat_ws(chr(31), {cells})) AS content FROM {table})"
         ).fetchone()
         return str(row[0]) if row else ""
-
-    def _columns_of(self, schema: str) -> dict[str, dict[str, _Column]]:
-        """Columns by name, in order, by name of every table and view of a schema."""
-        found: dict[str, dict[str, _Column]] = {}
-        rows = self.raw.execute(
-            "SELECT table_name, column_name, data_type, is_nullable, coalesce(comment, '') FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index",
-            [schema],
-        ).fetchall()
-        for table, name, kind, is_nullable, comment in rows:
-            found.setdefault(str(table), {})[str(name)] = _Column(str(kind), bool(is_nullable), str(comment))
-        return found
-
-    def _adapt(
-        self, entity: type[Entity], existing: Mapping[str, _Column] | None, wanted: Mapping[str, _Column]
-    ) -> None:
-        if existing is None:
-            return
-        name = entity_name(entity)
-        missing = {column: kind for column, kind in wanted.items() if column not in existing}
-        is_additive = all(column.nullable for column in missing.values())
-        if not is_additive or any(not kind.has_form_of(wanted.get(column)) for column, kind in existing.items()):
-            self.raw.execute(f"DROP TABLE canonical.{name}")
-            return
-        for column, kind in missing.items():
-            self.raw.execute(f'ALTER TABLE canonical.{name} ADD COLUMN "{column}" {kind.type}')
-
-
-@dataclass(frozen=True)
-class _Column:
-    """What the engine knows of a column."""
-
-    type: str
-    nullable: bool
-    comment: str
-
-    def has_form_of(self, other: _Column | None) -> bool:
-        return other is not None and (self.type, self.nullable) == (other.type, other.nullable)
 
 
 def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pacekeeper.connector import EntityMapping
 from pacekeeper.engine.duckdb import Connection
+from pacekeeper.engine.migration import entities_to_map
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.calendar import build_calendar
@@ -32,6 +33,7 @@ def map_sources(
 
     A source whose connector cannot be made, or whose mapping fails in any other way, keeps its last good slices, and
     the others go on. So does one that is switched off; one that is no longer in the settings loses them.
+    Entities whose tables a migration emptied are mapped again for every source, whatever was asked for.
     Raises ConfigError, with nothing changed, where the crosswalk file cannot be used.
     """
     configured = home.settings.sources
@@ -45,9 +47,16 @@ def map_sources(
         remove_unconfigured(connection, configured=configured)
         keep_gaps_of(connection, configured=configured)
         home.ops.remove(state for state in home.ops.rows(EntityState) if state.source not in configured)
+        emptied = entities_to_map(connection.raw)
+        # Nothing is known of an empty table, until it has been mapped.
+        home.ops.add(
+            EntityState(source=s.source, entity=s.entity) for s in home.ops.rows(EntityState) if s.entity in emptied
+        )
         for name in home.sources:
-            if source in {None, name}:
-                results += _map_one(home, connection, name, parts, run_id=run_id, as_of=as_of, entity=entity)
+            asked = (entity,) if source in {None, name} else ()
+            for wanted in asked if None in asked else dict.fromkeys((*asked, *emptied)):
+                results += _map_one(home, connection, name, parts, run_id=run_id, as_of=as_of, entity=wanted)
+        connection.raw.execute("DELETE FROM contract.entity_to_map")
         match_identities(connection, crosswalk)
         build_calendar(connection, practice=home.settings.practice, as_of=as_of)
         build_ehr_intervals(connection, home_tz=home.settings.practice.home_tz)
