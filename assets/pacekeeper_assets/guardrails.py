@@ -11,13 +11,13 @@ from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.state import Reason, State
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy, PolicyRevision
-from pacekeeper_assets.completeness import with_input_state
 from pacekeeper_assets.judging import (
     CLINICIAN_WEEK,
     DIGITS,
     SPAN,
     first_reason,
     fte_scale,
+    input_state,
     outcome,
     scaled,
     threshold,
@@ -33,13 +33,14 @@ def direct_hours(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Ta
     weeks = CLINICIAN_WEEK.spans(tables.clinician_week)
     rows = weeks.select(
         *SPAN,
+        "tenure_month",
         value=weeks.direct_h.round(DIGITS),
         denominator=ibis.null("float64"),
         scaled_by=fte_scale(rail.id, weeks, policy),
         is_partial=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
         is_defaulted=weeks.unreviewed_sessions_n > 0,
     )
-    rows = with_input_state(rows, tables, rail)
+    rows = input_state(rail, CLINICIAN_WEEK, rows, tables, policy)
     rows = rows.mutate(unknown_reason=first_reason(rows, no_source=rows.value.isnull()))
     rows = rows.mutate(
         warn_at=scaled(rail.id, "warn", rows, policy),
@@ -92,7 +93,7 @@ def utilization(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Tab
         is_partial=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
         is_defaulted=weeks.unreviewed_sessions_n > 0,
     )
-    rows = with_input_state(rows, tables, rail)
+    rows = input_state(rail, CLINICIAN_WEEK, rows, tables, policy)
     is_leave_week = rows.evaluability_reason == Reason.LEAVE.value
     lacks_value = ibis.coalesce(
         rows.evaluability_reason == Reason.NO_SOURCE.value, rows.evaluability_reason.isnull() & rows.value.isnull()
@@ -149,6 +150,7 @@ def active_caseload(rail: Guardrail, tables: CanonicalTables, policy: Policy) ->
     joined = _with_unknown_status(with_person_week(counts, tables), tables)
     rows = joined.select(
         *SPAN,
+        "tenure_month",
         value=joined.active_clients.cast("float64"),
         denominator=ibis.null("float64"),
         scaled_by=fte_scale(rail.id, joined, policy),
@@ -156,7 +158,7 @@ def active_caseload(rail: Guardrail, tables: CanonicalTables, policy: Policy) ->
         is_defaulted=(joined.uncertain_clients > 0) & ~joined.has_unknown_status,
         streak=ibis.null("int64"),
     )
-    rows = with_input_state(rows, tables, rail)
+    rows = input_state(rail, CLINICIAN_WEEK, rows, tables, policy)
     rows = rows.mutate(
         unknown_reason=first_reason(rows, no_source=rows.value.isnull()),
         threshold_warn=scaled(rail.id, "warn", rows, policy),
@@ -180,6 +182,7 @@ def no_show(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
     joined = with_person_week(counts, tables)
     rows = joined.select(
         *SPAN,
+        "tenure_month",
         value=joined.no_show_ratio_4w.round(DIGITS),
         numerator=joined.no_show_4w.cast("float64"),
         denominator=(joined.kept_4w + joined.no_show_4w).cast("float64"),
@@ -188,7 +191,7 @@ def no_show(rail: Guardrail, tables: CanonicalTables, policy: Policy) -> Table:
         is_partial=joined.unknown_status_4w > 0,
         is_defaulted=joined.unreviewed_4w > 0,
     )
-    rows = with_input_state(rows, tables, rail)
+    rows = input_state(rail, CLINICIAN_WEEK, rows, tables, policy)
     least_n = whole(policy, rows.period_day, lambda rev: rev.guardrail(rail.id).settings.whole("min_n"))
     rows = rows.mutate(
         unknown_reason=first_reason(rows, no_source=rows.denominator.isnull()),
@@ -320,6 +323,12 @@ GUARDRAIL_RESULT = Mart(
             "row. Null: the guardrail has none, or the week is unknown.",
         ),
         MartColumn("policy_version", "text", "", "Hash of the policy revision in force in the week."),
+        MartColumn(
+            "layer",
+            "text",
+            "",
+            "Last layer of the policy that names the person, by its place and kind. Null: the practice's own values.",
+        ),
         MartColumn("provenance", "text", "", "Where the thresholds come from."),
         MartColumn("as_of", "instant", "UTC", "Instant the version was judged by."),
         MartColumn("evidence_mart", "text", "", "Mart that holds the numbers behind value."),

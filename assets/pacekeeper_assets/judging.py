@@ -20,7 +20,9 @@ from pacekeeper.measures.needs import Needs
 from pacekeeper.measures.state import Reason, State
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import GuardrailPolicy, Policy, PolicyRevision
+from pacekeeper.policy.in_weeks import version_rows
 from pacekeeper_assets.completeness import with_input_state, with_practice_input_state
+from pacekeeper_assets.layering import is_exempt, layer_label, layered, with_layers
 
 SPAN = ("subject_key", "period_day", "last_no", "period_start", "period_end")
 # Thresholds and values meet after rounding: 35 h x 0.7 FTE is 24.5 h, not a hair less.
@@ -105,7 +107,7 @@ def band(
             is_partial=literal(value=False) if partial is None else rows[partial],
             is_defaulted=literal(value=False),
         )
-        rows = input_state(rail, grain, rows, tables)
+        rows = input_state(rail, grain, rows, tables, policy)
         return verdict_rows(rail, grain, _banded(rail, grain, rows, policy, side), tables, policy)
 
     return Guardrail(id=guardrail_id, mart=mart, needs=needs, judge=judge, marts=_WEEK_MARTS, reach_days=reach_days)
@@ -114,10 +116,13 @@ def band(
 _WEEK_MARTS = ("clinician_week",)
 
 
-def input_state(rail: Guardrail, grain: Grain, rows: Table, tables: CanonicalTables) -> Table:
-    """The rows with `lacks_source`, `is_stale` and `is_partial`, by the completeness of the guardrail's inputs."""
+def input_state(rail: Guardrail, grain: Grain, rows: Table, tables: CanonicalTables, policy: Policy) -> Table:
+    """The rows with `lacks_source`, `is_stale` and `is_partial`, by the completeness of the guardrail's inputs.
+
+    Of clinicians also with the layers of the policy that `threshold` and `scaled` look at.
+    """
     if grain.subject_kind == "clinician":
-        return with_input_state(rows, tables, rail)
+        return with_layers(with_input_state(rows, tables, rail), tables, policy, rail.id)
     return with_practice_input_state(rows, tables, rail)
 
 
@@ -258,12 +263,14 @@ def outcome(*branches: tuple[Value, State, Reason | Value]) -> dict[str, Value]:
 
 def threshold(guardrail_id: str, key: str, rows: Table, policy: Policy) -> Value:
     """A threshold in force on the period's first day."""
-    return number(policy, rows.period_day, lambda rev: rev.guardrail(guardrail_id).threshold(key))
+    base = number(policy, rows.period_day, lambda rev: rev.guardrail(guardrail_id).threshold(key))
+    return layered(rows, policy, guardrail_id, key, base, scale=literal(1.0))
 
 
 def scaled(guardrail_id: str, key: str, rows: Table, policy: Policy) -> Value:
     """That threshold, scaled by `scaled_by` where that is known."""
-    return (threshold(guardrail_id, key, rows, policy) * rows.scaled_by.fill_null(1.0)).round(DIGITS)
+    base = number(policy, rows.period_day, lambda rev: rev.guardrail(guardrail_id).threshold(key))
+    return layered(rows, policy, guardrail_id, key, base, scale=rows.scaled_by.fill_null(1.0)).round(DIGITS)
 
 
 def fte_scale(guardrail_id: str, rows: Table, policy: Policy) -> Value:
@@ -281,6 +288,13 @@ def verdict_rows(rail: Guardrail, grain: Grain, rows: Table, tables: CanonicalTa
 
     enabled = holds(policy, rows.period_day, lambda rev: rev.guardrail(rail.id).enabled)
     rows = rows.filter(enabled)
+    is_clinician = grain.subject_kind == "clinician"
+    exempt = is_exempt(rows, policy, rail.id) if is_clinician else literal(value=False)
+    rows = rows.mutate(
+        state=ifelse(exempt, literal(State.EXEMPT.value), rows.state),
+        reason=ifelse(exempt, literal(Reason.AGREED.value), rows.reason),
+        layer=layer_label(rows, policy, rail.id) if is_clinician else ibis.null("string"),
+    )
     return rows.select(
         subject_kind=literal(grain.subject_kind),
         subject_key=rows.subject_key,
@@ -298,8 +312,17 @@ def verdict_rows(rail: Guardrail, grain: Grain, rows: Table, tables: CanonicalTa
         numerator=rows.numerator.cast("float64"),
         denominator=rows.denominator.cast("float64"),
         streak=rows.streak.cast("int64"),
-        policy_version=in_force(policy, rows.period_day, lambda rev: rev.version),
+        policy_version=_version(policy, rows.period_day),
+        layer=rows.layer,
         provenance=of(lambda stated: stated.provenance),
         as_of=tables.as_of,
         evidence_mart=literal(rail.mart),
+    )
+
+
+def _version(policy: Policy, day: Value) -> Value:
+    first, *later = version_rows(policy).to_pylist()
+    branches = [(day >= literal(span["from_date"]), literal(span["policy_version"])) for span in reversed(later)]
+    return (
+        ibis.cases(*branches, else_=literal(first["policy_version"])) if branches else literal(first["policy_version"])
     )

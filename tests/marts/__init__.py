@@ -36,7 +36,8 @@ _plans: dict[tuple[str, ...], Plan] = {}
 
 def plan_of(policy: Policy, only: tuple[str, ...] = ()) -> Plan:
     """The SQL of marts and guardrails under a policy, compiled once per process."""
-    key = (policy.name, *(revision.version for revision in policy.revisions), *sorted(only))
+    revisions = [(revision.effective_from, revision.version) for revision in policy.revisions]
+    key = (repr(revisions), repr(policy.layers), *sorted(only))
     if key not in _plans:
         _plans[key] = compile_plan(CATALOGUE.only(only) if only else CATALOGUE, policy)
     return _plans[key]

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     defaulted: nothing but attendance that nobody reviewed: the source's own default stands there.
     low_denominator: too little to judge by.
     ramp, leave: the floor does not hold.
+    agreed: a layer of the policy asks nothing of the person.
     above_warning, above_ceiling: the value itself.
     consistently_above: in enough of the last known weeks.
     single_week_above: far above in this one week.
@@ -40,6 +41,7 @@ class Reason(StrEnum):
     DEFAULTED = "defaulted"
     LOW_DENOMINATOR = "low_denominator"
     RAMP = "ramp"
+    AGREED = "agreed"
     LEAVE = "leave"
     ABOVE_WARNING = "above_warning"
     ABOVE_CEILING = "above_ceiling"
