@@ -268,3 +268,11 @@ def test_spread_over_time_and_people() -> None:
     # A day each by FTE would be 8 of 12 and 4 of 12.
     assert fairness_ratio(["t", "t"], [6, 6], [1.0, 0.5]).tolist() == pytest.approx([0.75, 1.5])
     assert np.isnan(fairness_ratio(["t", "t"], [6, 6], [1.0, math.nan])).all()
+
+
+def test_no_rows_give_no_rows() -> None:
+    assert xmr_chart([], [], baseline_points=12).num_rows == 0
+    assert p_chart([], [], [], baseline_points=12).num_rows == 0
+    assert pool_rates([], [], [], confidence=0.95).value.shape == (0,)
+    assert survival_at([], [], [], times=[4]).values.shape == (0, 1)
+    assert gini([], []).values.shape == (0,)

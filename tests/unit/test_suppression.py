@@ -24,11 +24,11 @@ few = settings(max_examples=60, deadline=None)
 def cells(*rows: tuple[str, str | None, int | None], prevalence: dict[str, float] | None = None) -> pa.Table:
     return pa.table(
         {
-            "cell": [name for name, _, _ in rows],
+            "cell": pa.array([name for name, _, _ in rows], pa.string()),
             "parent": pa.array([parent for _, parent, _ in rows], pa.string()),
             "n": pa.array([n for _, _, n in rows], pa.int64()),
-            "mean": [3.5] * len(rows),
-            "prevalence": [(prevalence or {}).get(name, 0.5) for name, _, _ in rows],
+            "mean": pa.array([3.5] * len(rows), pa.float64()),
+            "prevalence": pa.array([(prevalence or {}).get(name, 0.5) for name, _, _ in rows], pa.float64()),
         }
     )
 
@@ -147,6 +147,11 @@ def test_under_a_small_total_not_even_a_zero_is_shown() -> None:
 def test_cells_that_are_no_tree_are_refused(rows: list[tuple[str, str | None, int]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         suppress(cells(*rows), STAFF, COLUMNS)
+
+
+def test_a_table_without_cells_stays_empty() -> None:
+    nobody = pa.table({"cell": pa.array([], pa.string()), "unit": pa.array([], pa.string())})
+    assert suppress(cells(), STAFF, COLUMNS, members=nobody).num_rows == 0
 
 
 def test_a_rule_that_tells_its_own_secret_is_refused() -> None:

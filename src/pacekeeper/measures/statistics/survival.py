@@ -61,8 +61,9 @@ def _per_curve(
     values = np.full((len(by.labels), columns), np.nan)
     rows = np.flatnonzero(~np.isnan(durations))
     rows = rows[np.argsort(by.codes[rows], kind="stable")]
-    codes, starts = np.unique(by.codes[rows], return_index=True)
-    for code, of_group in zip(codes, np.split(rows, starts[1:]), strict=True):
+    ends = np.searchsorted(by.codes[rows], np.arange(len(by.labels) + 1))
+    for code in np.flatnonzero(np.diff(ends)):
+        of_group = rows[ends[code] : ends[code + 1]]
         length = durations[of_group]
         curve = ecdf(CensoredData.right_censored(length, ~happened[of_group])).sf
         values[code] = read(curve, float(length.max()))
