@@ -19,6 +19,8 @@ from pacekeeper_connectors.site_file import Section, load_site_file
 
 #: A mapping for the files of the synthetic practice; a good one to start from.
 EXAMPLE_FILE = Path(__file__).with_name("example_mapping.toml")
+#: A mapping for files that practices keep by themselves: supervision, closures, weights, pay, rates, experiments.
+PRACTICE_FILES = Path(__file__).with_name("practice_files_mapping.toml")
 
 ColumnType = Literal[
     "key",
