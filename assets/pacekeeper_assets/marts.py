@@ -107,7 +107,7 @@ def _spec(mart: Mart, owners: Sequence[str]) -> dg.AssetSpec:
         owners=owners,
         description=f"{mart.description}\n\nGrain: {mart.grain}",
         metadata={
-            "dagster/table_name": f"marts.{mart.name}",
+            "dagster/table_name": mart.table,
             "dagster/column_schema": dg.TableSchema(
                 columns=[dg.TableColumn(c.name, c.type, description=c.description) for c in mart.columns]
             ),

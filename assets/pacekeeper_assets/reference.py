@@ -14,7 +14,8 @@ _MARTS = """\
 
 Generated from the mart definitions in `pacekeeper_assets`; do not edit.
 
-All tables are in schema `marts`, replaced as a whole each night, `guardrail_result` excepted: it only gains versions.
+All tables are in schema `marts`, those that tell of one person's pay or leave in schema `restricted`, which no copy for
+BI has. They are replaced as a whole each night, `guardrail_result` excepted: it only gains versions.
 Instants are UTC, dates are local to the row's zone. Null means not known, never zero. Decision 1.9 is point 9 of
 [decision 1](../decisions/0001-measures-where-the-domain-leaves-room.md); published definitions and practice articles
 are listed in [sources](../sources.md).
@@ -46,6 +47,8 @@ def guardrails_markdown() -> str:
 def _mart(mart: Mart) -> str:
     lines = [f"## {mart.name}", "", mart.description, ""]
     lines += [f"Grain: {mart.grain}.", f"Primary key: {', '.join(f'`{name}`' for name in mart.primary_key)}."]
+    if mart.restricted:
+        lines += ["Restricted: it tells of one person's pay or leave, and stays out of the copy for BI."]
     lines += [f"Reads: {', '.join(f'`{name}`' for name in mart.inputs)}.", ""]
     lines += ["| column | type | unit | description |", "|---|---|---|---|", *map(_column, mart.columns)]
     return "\n".join([*lines, ""])

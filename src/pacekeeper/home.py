@@ -165,7 +165,7 @@ class PracticeHome:
             lock.release()
 
     def publish(self) -> None:
-        """Swap in new copies for readers: everything for the CLI, marts only for BI."""
+        """Swap in new copies for readers: everything for the CLI, marts only for BI, without the restricted ones."""
         for left_behind in self.published_dir.glob(".*.duckdb.*"):
             shutil.rmtree(left_behind, ignore_errors=True)
         self.warehouse.publish(self.read_copy)
@@ -196,7 +196,7 @@ class PracticeHome:
         with self.warehouse.connect() as connection:
             connection.create_schemas()
             for mart in marts:
-                connection.raw.execute(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
+                connection.raw.execute(f"CREATE TABLE IF NOT EXISTS {mart.table} ({column_ddl(mart.columns)})")
 
 
 def _memory_bytes() -> int:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import ibis.backends.duckdb
 
 #: Schemas Pacekeeper owns beside one `raw_<source>` per source.
-SCHEMAS = ("canonical", "stage", "quarantine", "marts", "contract")
+SCHEMAS = ("canonical", "stage", "quarantine", "marts", "restricted", "contract")
 
 #: Columns that say which run made a row; left out where contents are compared.
 LINEAGE_COLUMNS = ("run_id", "batch_id", "_dlt_load_id", "_dlt_id")

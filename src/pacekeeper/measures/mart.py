@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pacekeeper.expr import Table
     from pacekeeper.measures.tables import CanonicalTables
 
+MARTS_SCHEMA = "marts"
+RESTRICTED_SCHEMA = "restricted"
+
 ColumnType = Literal["text", "date", "instant", "number", "count", "flag"]
 
 IBIS_TYPES = MappingProxyType(
@@ -78,13 +81,14 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Mart:
-    """A table of schema `marts`.
+    """A table for readers, in schema `marts` unless it is restricted.
 
     inputs: canonical entities and earlier marts it reads.
     steps: what is computed first.
     build: from tables and policy to the rows; column order and types are put right by `conformed`.
     refine: a statistic over the rows that `build` gives, from Arrow to Arrow.
     versioned: rows are merged as versions (verdicts) instead of replaced; the guardrails give them.
+    restricted: it tells of one person's pay or leave. It stands in a schema of its own, which no copy for BI has.
     """
 
     name: str
@@ -97,6 +101,17 @@ class Mart:
     steps: tuple[Step, ...] = ()
     refine: Refine | None = None
     versioned: bool = False
+    restricted: bool = False
+
+    @property
+    def schema(self) -> str:
+        """Schema of the warehouse it stands in."""
+        return RESTRICTED_SCHEMA if self.restricted else MARTS_SCHEMA
+
+    @property
+    def table(self) -> str:
+        """`schema.name`."""
+        return f"{self.schema}.{self.name}"
 
 
 def conformed(table: Table, columns: tuple[MartColumn, ...]) -> Table:

@@ -14,8 +14,8 @@ from pacekeeper.measures.completeness import (
     arrow_rows,
 )
 from pacekeeper.measures.doubt import DOUBT_SCHEMA, DOUBT_TABLES
-from pacekeeper.measures.mart import Mart, MartColumn, Refine, column_ddl
-from pacekeeper.measures.plan import MARTS_SCHEMA, Plan, PlannedMart, PlannedStep
+from pacekeeper.measures.mart import MARTS_SCHEMA, RESTRICTED_SCHEMA, Mart, MartColumn, Refine, column_ddl
+from pacekeeper.measures.plan import Plan, PlannedMart, PlannedStep
 from pacekeeper.measures.tables import RUN_TABLE
 from pacekeeper.measures.versions import merge_verdicts
 from pacekeeper.policy import Policy
@@ -30,7 +30,7 @@ def materialise_marts(
 ) -> dict[str, int]:
     """Build the marts in order; rows per mart come back (of a versioned mart: rows of all versions)."""
     con.raw_sql("SET TimeZone='UTC'")
-    for schema in (MARTS_SCHEMA, DOUBT_SCHEMA):
+    for schema in (MARTS_SCHEMA, RESTRICTED_SCHEMA, DOUBT_SCHEMA):
         con.raw_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for doubt in DOUBT_TABLES:
         con.raw_sql(doubt.ddl)
@@ -47,7 +47,7 @@ def materialise_marts(
             else:
                 _replace(con, item, plan.policy)
             _comment(con, mart)
-            rows[mart.name] = con.raw_sql(f"SELECT count(*) FROM {MARTS_SCHEMA}.{mart.name}").fetchall()[0][0]
+            rows[mart.name] = con.raw_sql(f"SELECT count(*) FROM {mart.table}").fetchall()[0][0]
     for item in plan.items:
         if isinstance(item, PlannedStep):
             con.raw_sql(f"DROP TABLE {item.table}")
@@ -78,7 +78,7 @@ def _prepare(con: Backend, item: PlannedStep, policy: Policy) -> None:
 def _replace(con: Backend, item: PlannedMart, policy: Policy) -> None:
     """The old rows stay until the new ones are complete."""
     mart, sql = item.mart, item.sql[item.mart.name]
-    table = f"{MARTS_SCHEMA}.{mart.name}"
+    table = mart.table
     con.raw_sql("BEGIN")
     try:
         con.raw_sql(f"CREATE OR REPLACE TABLE {table} ({column_ddl(mart.columns)})")
@@ -105,9 +105,7 @@ def _insert_refined(
 
 def _comment(con: Backend, mart: Mart) -> None:
     about = f"{mart.description} Grain: {mart.grain}. Primary key: {', '.join(mart.primary_key)}."
-    con.raw_sql(f"COMMENT ON TABLE {MARTS_SCHEMA}.{mart.name} IS {sql_literal(about)}")
+    con.raw_sql(f"COMMENT ON TABLE {mart.table} IS {sql_literal(about)}")
     for column in mart.columns:
         unit = f" Unit: {column.unit}." if column.unit else ""
-        con.raw_sql(
-            f'COMMENT ON COLUMN {MARTS_SCHEMA}.{mart.name}."{column.name}" IS {sql_literal(column.description + unit)}'
-        )
+        con.raw_sql(f'COMMENT ON COLUMN {mart.table}."{column.name}" IS {sql_literal(column.description + unit)}')

@@ -16,7 +16,6 @@ from pacekeeper.policy import Policy
 if TYPE_CHECKING:
     from pacekeeper.expr import Table
 
-MARTS_SCHEMA = "marts"
 #: Columns of a versioned mart that merging fills, no candidate.
 VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
 
@@ -73,7 +72,7 @@ def expressions(catalogue: Catalogue, policy: Policy) -> Iterator[tuple[Step | M
         else:
             rows = mart.build(tables, policy)
             yield mart, {mart.name: rows if mart.refine else conformed(rows, mart.columns).order_by(*mart.primary_key)}
-        tables = tables.with_table(mart.name, declared_table(mart.name, _schema(mart.columns), database=MARTS_SCHEMA))
+        tables = tables.with_table(mart.name, declared_table(mart.name, _schema(mart.columns), database=mart.schema))
 
 
 def carried(mart: Mart) -> tuple[MartColumn, ...]:
