@@ -195,7 +195,7 @@ def test_vocabularies_are_those_of_the_contract() -> None:
 
 
 CASE_POINTS = """\
-[guardrails.case_points]
+[guardrails.night_points]
 enabled = false
 title = "Case points at the end of a practice week"
 period = "week end"
@@ -204,10 +204,10 @@ severity = "warn"
 subject = "clinician"
 rules = ["W06"]
 
-[guardrails.case_points.thresholds]
+[guardrails.night_points.thresholds]
 cap = { unit = "points", provenance = "practice article: a cap of the practice's own (S0)" }
 
-[guardrails.case_points.settings]
+[guardrails.night_points.settings]
 unrated = { value = "as_medium", unit = "word", choices = ["as_medium", "skip"], provenance = "project choice" }
 """
 
@@ -241,16 +241,16 @@ def test_guardrail_of_a_plugin_is_part_of_every_policy_and_off_until_it_is_confi
 ) -> None:
     version = load_policy().latest.version
     plugin(site, CASE_POINTS)
-    rail = load_policy("high_volume").guardrail("case_points")
+    rail = load_policy("high_volume").guardrail("night_points")
     assert (rail.enabled, rail.subject, rail.rules, rail.unit) == (False, "clinician", ("W06",), "points")
     assert (rail.threshold_or_none("cap"), rail.open_values) == (None, ("thresholds.cap",))
-    assert "case_points" not in load_policy().guardrail_ids
+    assert "night_points" not in load_policy().guardrail_ids
     assert load_policy().latest.version == version
-    cap = '[guardrails.case_points.thresholds]\ncap = { value = 60, unit = "points", provenance = "us" }\n'
-    own = load_policy(file=written(tmp_path, OWN + "[guardrails.case_points]\nenabled = true\n" + cap))
-    assert own.guardrail("case_points").threshold("cap") == 60
-    assert own.guardrail("case_points").settings.word("unrated") == "as_medium"
-    assert "case_points" in own.guardrail_ids
+    cap = '[guardrails.night_points.thresholds]\ncap = { value = 60, unit = "points", provenance = "us" }\n'
+    own = load_policy(file=written(tmp_path, OWN + "[guardrails.night_points]\nenabled = true\n" + cap))
+    assert own.guardrail("night_points").threshold("cap") == 60
+    assert own.guardrail("night_points").settings.word("unrated") == "as_medium"
+    assert "night_points" in own.guardrail_ids
     assert own.latest.version != version
 
 
@@ -259,12 +259,12 @@ def test_guardrail_of_a_plugin_is_part_of_every_policy_and_off_until_it_is_confi
     [
         pytest.param("enabled = true\n", ["cap has no value", "enabled = false"], id="switched on without a cap"),
         pytest.param(
-            '[guardrails.case_points.thresholds]\ncap = { value = 60, unit = "hours", provenance = "us" }\n',
+            '[guardrails.night_points.thresholds]\ncap = { value = 60, unit = "hours", provenance = "us" }\n',
             ["thresholds.cap", "'hours'", "'points'"],
             id="another unit",
         ),
         pytest.param(
-            '[guardrails.case_points.settings]\nunrated = { value = "as_low", unit = "word", provenance = "us" }\n',
+            '[guardrails.night_points.settings]\nunrated = { value = "as_low", unit = "word", provenance = "us" }\n',
             ["settings.unrated", "one of as_medium, skip"],
             id="a word that is no choice",
         ),
@@ -274,8 +274,8 @@ def test_guardrail_of_a_plugin_is_part_of_every_policy_and_off_until_it_is_confi
 def test_plugins_defaults_bind_a_policy_like_ours(site: Path, tmp_path: Path, text: str, named: list[str]) -> None:
     plugin(site, CASE_POINTS)
     with pytest.raises(PolicyError) as caught:
-        load_policy(file=written(tmp_path, OWN + "[guardrails.case_points]\n" + text))
-    assert all(part in str(caught.value) for part in ["guardrails.case_points", *named]), str(caught.value)
+        load_policy(file=written(tmp_path, OWN + "[guardrails.night_points]\n" + text))
+    assert all(part in str(caught.value) for part in ["guardrails.night_points", *named]), str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_plugins_defaults_bind_a_policy_like_ours(site: Path, tmp_path: Path, te
         pytest.param(CASE_POINTS.replace("false", "true"), ["cap has no value"], id="on, and open"),
         pytest.param(CASE_POINTS.replace("W06", "weights"), ["rules", "W01"], id="no id of a rule"),
         pytest.param(
-            CASE_POINTS.replace("case_points", "no_show"), ["no_show is defined already, by default.toml"], id="twice"
+            CASE_POINTS.replace("night_points", "no_show"), ["no_show is defined already, by default.toml"], id="twice"
         ),
     ],
 )
@@ -303,17 +303,17 @@ def test_broken_plugin_is_named_with_what_to_do(site: Path, toml: str | None, na
 def test_open_guardrail_is_told_with_what_to_set(site: Path) -> None:
     plugin(site, CASE_POINTS)
     assert lint(load_policy()) == ()
-    (found,) = notices(load_policy(), today=date(2026, 3, 2))
+    (found,) = (one for one in notices(load_policy(), today=date(2026, 3, 2)) if "night_points" in one.message)
     assert (found.rule, found.message) == (
         "not_configured",
-        "case_points judges nothing: thresholds.cap has no value",
+        "night_points judges nothing: thresholds.cap has no value",
     )
-    assert "[guardrails.case_points]" in found.fix
+    assert "[guardrails.night_points]" in found.fix
 
 
 def template_rail(name: str, template: str, *, excludes: str = "") -> str:
     return (
-        CASE_POINTS.replace("case_points", name)
+        CASE_POINTS.replace("night_points", name)
         .replace("enabled = false", f'enabled = true\nexcludes = ["{excludes}"]')
         .replace("{ unit", "{ value = 1, unit")
         .replace("[guardrails", "\n[guardrails")
@@ -322,13 +322,13 @@ def template_rail(name: str, template: str, *, excludes: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    ("template", "rules"), [("half_day_blocks", {"exclusive_templates"}), ("four_days_and_admin_day", set())]
+    ("template", "rules"), [("half_day_blocks", {"exclusive_templates"}), ("four_client_days", set())]
 )
 def test_guardrails_of_different_schedule_templates_may_not_judge_the_same_one(
     site: Path, template: str, rules: set[str]
 ) -> None:
     blocks = template_rail("admin_block", "half_day_blocks")
-    plugin(site, blocks + template_rail("focus_days", template, excludes="admin_block"))
+    plugin(site, blocks + template_rail("own_days", template, excludes="admin_block"))
     assert {finding.rule for finding in lint(read_policy())} == rules
 
 
@@ -336,10 +336,9 @@ def test_examples_of_the_how_to_can_be_used_as_they_stand(site: Path, tmp_path: 
     page = Path(__file__).parents[2] / "docs" / "how-to" / "policy.md"
     examples = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     _, own, points, change, layers, pay, fragment = examples
-    plugin(site, CASE_POINTS)
     plugin(site, fragment, name="notes")
     policy = load_policy(file=written(tmp_path, "\n".join([own, points, change, layers, pay])))
     assert lint(policy) == ()
-    assert policy.guardrail("case_points").threshold("cap") == 60
+    assert policy.guardrail("case_points").threshold("breach") == 60
     assert policy.guardrail("note_lag").settings.word("unsigned") == "count"
     assert [layer.kind for layer in policy.layers] == ["role", "temporary"]

@@ -27,7 +27,8 @@ PTO_KINDS: Final = ("grant", "accrue", "take", "carry", "forfeit", "sick", "unpa
 ROLES: Final = ("therapist", "prescriber", "intern", "supervisor", "tester", "peer", "other", "unknown")
 EMPLOYMENT_TYPES: Final = ("w2", "1099", "student", "unknown")
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-SCHEDULE_TEMPLATES: Final = ("half_day_blocks", "four_days_and_admin_day", "four_by_ten")
+#: `unknown` stands for people of whom no template is known.
+SCHEDULE_TEMPLATES: Final = ("half_day_blocks", "four_client_days", "four_by_ten", "other", "unknown")
 
 #: Whole, above 0: windows and smallest numbers.
 WHOLE_UNITS: Final = frozenset({"weeks", "days", "business_days", "months", "quarters", "appointments"})
