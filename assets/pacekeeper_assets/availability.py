@@ -64,8 +64,8 @@ def template_pieces(tables: CanonicalTables, days: Table) -> Table:
     intervals = laid.select(
         "person_key",
         piece_key=laid.template_key.concat("#").concat(laid.date_no.cast("string")),
-        from_s=_wall_clock(laid, laid.start_minute),
-        to_s=_wall_clock(laid, laid.end_minute),
+        from_s=wall_clock(laid, laid.start_minute),
+        to_s=wall_clock(laid, laid.end_minute),
     )
     return _cut_at_midnight(intervals.filter(intervals.to_s > intervals.from_s), days)
 
@@ -196,7 +196,8 @@ def protected_admin_week(blocks: Table, swept: Table, policy: Policy) -> Table:
     )
 
 
-def _wall_clock(days: Table, minute: Value) -> Value:
+def wall_clock(days: Table, minute: Value) -> Value:
+    """The instant, in seconds, at which local clocks show a minute of a day (`day_from_s`, `day_to_s`)."""
     forward = days.day_from_s + minute * _SECONDS_PER_MINUTE
     backward = days.day_to_s - (literal(MINUTES_PER_DAY, "int64") - minute) * _SECONDS_PER_MINUTE
     return ifelse(minute >= _AFTER_CLOCK_CHANGE_MIN, backward, forward)
