@@ -52,24 +52,6 @@ def layered(rows: Table, policy: Policy, guardrail_id: str, key: str, base: Valu
     return ibis.cases(*branches, else_=base * scale) if branches else base * scale
 
 
-def is_exempt(rows: Table, policy: Policy, guardrail_id: str) -> Value:
-    """Whether a layer asks nothing of the person."""
-    exempt: Value = literal(value=False)
-    for layer in layers_of(policy, guardrail_id):
-        if guardrail_id in layer.exempt:
-            exempt = exempt | rows[_flag(layer)]
-    return exempt
-
-
-def layer_label(rows: Table, policy: Policy, guardrail_id: str) -> Value:
-    """The last layer that matches, in words; null = the practice's own values."""
-    branches = [
-        (rows[_flag(layer)], literal(f"layer {layer.number}: {layer.kind}"))
-        for layer in reversed(layers_of(policy, guardrail_id))
-    ]
-    return ibis.cases(*branches, else_=ibis.null("string")) if branches else ibis.null("string")
-
-
 def _flag(layer: Layer) -> str:
     return f"in_layer_{layer.number}"
 

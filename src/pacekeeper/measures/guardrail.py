@@ -1,11 +1,11 @@
-"""What a guardrail is: a judgement over marts whose thresholds are the policy's."""
+"""What a guardrail is: values of a mart held against thresholds of the policy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pacekeeper.measures.needs import Needs
 from pacekeeper.policy import Policy
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pacekeeper.measures.mart import Mart
     from pacekeeper.measures.tables import CanonicalTables
 
-Judge = Callable[["Guardrail", "CanonicalTables", Policy], "Table"]
+Side = Literal["above", "below"]
+Values = Callable[["CanonicalTables", Policy], "Table"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,8 @@ class Guardrail:
     """A guardrail of the catalogue; title, thresholds and settings are in the policy under the same id.
 
     mart: where the numbers behind a verdict stand. marts: others that it reads.
-    judge: one row per subject and period, with the columns of `guardrail_result` that `pacekeeper_assets.judging`
-    names.
+    values: what is compared, one row per subject and period, with the columns of `band_value`.
+    side: on which side of the thresholds `warn` and `breach` a value is out of bounds.
     reach_days: how many days before the period a record may lie and still bear on its verdict.
     looks_ahead: whether what is booked and lies ahead bears on it.
     """
@@ -32,7 +33,8 @@ class Guardrail:
     id: str
     mart: str
     needs: Needs
-    judge: Judge
+    values: Values
+    side: Side = "above"
     marts: tuple[str, ...] = ()
     reach_days: int = 0
     looks_ahead: bool = False
@@ -68,9 +70,7 @@ class Catalogue:
 
 
 def marts_read(mart: Mart) -> set[str]:
-    """Names of what a mart reads, its steps included; a versioned one reads what its guardrails do."""
-    if mart.versioned:
-        return set()
+    """Names of what a mart reads, its steps included; a versioned one also reads what its guardrails do."""
     read = set(mart.inputs)
     steps = list(mart.steps)
     while steps:

@@ -87,7 +87,7 @@ class Mart:
     steps: what is computed first.
     build: from tables and policy to the rows; column order and types are put right by `conformed`.
     refine: a statistic over the rows that `build` gives, from Arrow to Arrow.
-    versioned: rows are merged as versions (verdicts) instead of replaced; the guardrails give them.
+    versioned: rows are merged as versions (verdicts) instead of replaced.
     restricted: it tells of one person's pay or leave. It stands in a schema of its own, which no copy for BI has.
     """
 
@@ -97,7 +97,7 @@ class Mart:
     primary_key: tuple[str, ...]
     columns: tuple[MartColumn, ...]
     inputs: tuple[str, ...]
-    build: Build | None = None
+    build: Build
     steps: tuple[Step, ...] = ()
     refine: Refine | None = None
     versioned: bool = False

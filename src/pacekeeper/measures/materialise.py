@@ -15,13 +15,14 @@ from pacekeeper.measures.completeness import (
 )
 from pacekeeper.measures.doubt import DOUBT_SCHEMA, DOUBT_TABLES
 from pacekeeper.measures.mart import MARTS_SCHEMA, RESTRICTED_SCHEMA, Mart, MartColumn, Refine, column_ddl
-from pacekeeper.measures.plan import Plan, PlannedMart, PlannedStep
+from pacekeeper.measures.plan import Plan, PlannedMart, PlannedStep, step_table
 from pacekeeper.measures.tables import RUN_TABLE
 from pacekeeper.measures.versions import merge_verdicts
 from pacekeeper.policy import Policy
 from pacekeeper.sql_text import sql_literal
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from ibis.backends.duckdb import Backend
 
 
@@ -36,6 +37,8 @@ def materialise_marts(
         con.raw_sql(doubt.ddl)
     _store_completeness(con, completeness)
     con.raw_sql(f"CREATE OR REPLACE TEMP TABLE {RUN_TABLE} AS SELECT TIMESTAMPTZ '{as_of.isoformat()}' AS as_of")
+    for name, policy_rows in plan.policy_tables.items():
+        _store_temporary(con, step_table(name), policy_rows)
     rows: dict[str, int] = {}
     for item in plan.items:
         if isinstance(item, PlannedStep):
@@ -51,8 +54,17 @@ def materialise_marts(
     for item in plan.items:
         if isinstance(item, PlannedStep):
             con.raw_sql(f"DROP TABLE {item.table}")
-    con.raw_sql(f"DROP TABLE {RUN_TABLE}")
+    for table in (RUN_TABLE, *map(step_table, plan.policy_tables)):
+        con.raw_sql(f"DROP TABLE {table}")
     return rows
+
+
+def _store_temporary(con: Backend, table: str, rows: pa.Table) -> None:
+    con.con.register("_rows", rows)
+    try:
+        con.raw_sql(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM _rows")
+    finally:
+        con.con.unregister("_rows")
 
 
 def _store_completeness(con: Backend, completeness: Iterable[SourceCompleteness]) -> None:
@@ -68,16 +80,20 @@ def _store_completeness(con: Backend, completeness: Iterable[SourceCompleteness]
 
 def _prepare(con: Backend, item: PlannedStep, policy: Policy) -> None:
     step = item.step
-    if step.refine is None:
-        con.raw_sql(f"CREATE OR REPLACE TEMP TABLE {item.table} AS {item.sql}")
-    else:
-        con.raw_sql(f"CREATE OR REPLACE TEMP TABLE {item.table} ({column_ddl(step.columns)})")
-        _insert_refined(con, item.table, item.sql, step.refine, step.columns, policy)
+    if not step.columns:
+        con.raw_sql(f"CREATE OR REPLACE TEMP TABLE {item.table} AS {item.sql[0]}")
+        return
+    con.raw_sql(f"CREATE OR REPLACE TEMP TABLE {item.table} ({column_ddl(step.columns)})")
+    for sql in item.sql:
+        if step.refine is None:
+            con.raw_sql(f"INSERT INTO {item.table} {sql}")
+        else:
+            _insert_refined(con, item.table, sql, step.refine, step.columns, policy)
 
 
 def _replace(con: Backend, item: PlannedMart, policy: Policy) -> None:
     """The old rows stay until the new ones are complete."""
-    mart, sql = item.mart, item.sql[item.mart.name]
+    mart, sql = item.mart, item.sql
     table = mart.table
     con.raw_sql("BEGIN")
     try:

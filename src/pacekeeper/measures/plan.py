@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
 
+from pacekeeper.measures.bands import BAND_VALUE, BAND_VALUE_STEP, POLICY_TABLES, policy_tables
 from pacekeeper.measures.guardrail import Catalogue
 from pacekeeper.measures.mart import IBIS_TYPES, Mart, MartColumn, Step, conformed
 from pacekeeper.measures.tables import CanonicalTables, declared_table, declared_tables
 from pacekeeper.policy import Policy
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pacekeeper.expr import Table
 
 #: Columns of a versioned mart that merging fills, no candidate.
@@ -22,10 +25,10 @@ VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A temporary table. refine: applied to the rows of `sql`; null = the rows are the table."""
+    """A temporary table of the rows of every query. Columns are declared where they do not follow from one query."""
 
     step: Step
-    sql: str
+    sql: tuple[str, ...]
 
     @property
     def table(self) -> str:
@@ -34,44 +37,51 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlannedMart:
-    """A mart. sql: its rows, or the candidate verdicts of each guardrail, by id."""
+    """A mart and its rows; of a versioned mart, the candidates."""
 
     mart: Mart
-    sql: dict[str, str]
+    sql: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run, in order."""
+    """What to run, in order, and the tables of the policy that it reads."""
 
     items: tuple[PlannedStep | PlannedMart, ...]
     policy: Policy
+    policy_tables: Mapping[str, pa.Table]
 
 
 def compile_plan(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb") -> Plan:
     """The SQL of every step and mart of the catalogue, in building order. Opens no database."""
     items: list[PlannedStep | PlannedMart] = []
-    for what, tables in expressions(catalogue, policy):
-        sql = {name: _sql(table, dialect) for name, table in tables.items()}
-        items.append(PlannedStep(what, sql[what.name]) if isinstance(what, Step) else PlannedMart(what, sql))
-    return Plan(tuple(items), policy)
+    for what, queries in expressions(catalogue, policy):
+        sql = tuple(_sql(query, dialect) for query in queries.values())
+        items.append(PlannedStep(what, sql) if isinstance(what, Step) else PlannedMart(what, sql[0]))
+    return Plan(tuple(items), policy, policy_tables(catalogue.guardrails.values(), policy))
 
 
 def expressions(catalogue: Catalogue, policy: Policy) -> Iterator[tuple[Step | Mart, dict[str, Table]]]:
-    """Every step and mart in building order, with its rows by name; of a versioned mart, by guardrail."""
+    """Every step and mart in building order, with its rows by name; of `band_value`, by guardrail."""
     tables = declared_tables()
+    for name, columns in POLICY_TABLES.items():
+        tables = tables.with_table(name, declared_table(step_table(name), _schema(columns)))
     built: set[str] = set()
     for mart in catalogue.marts.values():
         for step in _needed(mart, built):
-            rows = step.build(tables, policy)
-            yield step, {step.name: rows}
-            schema = _schema(step.columns) if step.refine else rows.schema()
+            if step.name == BAND_VALUE_STEP:
+                rows = _band_values(catalogue, tables, policy)
+            else:
+                rows = {step.name: step.build(tables, policy)}
+            yield step, rows
+            schema = _schema(step.columns) if step.columns else rows[step.name].schema()
             tables = tables.with_table(step.name, declared_table(step_table(step.name), schema))
-        if mart.build is None:
-            yield mart, _candidates(mart, catalogue, tables, policy)
-        else:
-            rows = mart.build(tables, policy)
-            yield mart, {mart.name: rows if mart.refine else conformed(rows, mart.columns).order_by(*mart.primary_key)}
+        rows = mart.build(tables, policy)
+        if mart.versioned:
+            rows = conformed(rows, carried(mart))
+        elif mart.refine is None:
+            rows = conformed(rows, mart.columns).order_by(*mart.primary_key)
+        yield mart, {mart.name: rows}
         tables = tables.with_table(mart.name, declared_table(mart.name, _schema(mart.columns), database=mart.schema))
 
 
@@ -101,9 +111,9 @@ def _needed(mart: Mart, built: set[str]) -> list[Step]:
     return order
 
 
-def _candidates(mart: Mart, catalogue: Catalogue, tables: CanonicalTables, policy: Policy) -> dict[str, Table]:
+def _band_values(catalogue: Catalogue, tables: CanonicalTables, policy: Policy) -> dict[str, Table]:
     wanted = [rail for rail in catalogue.guardrails.values() if rail.id in policy.guardrail_ids]
-    return {rail.id: conformed(rail.judge(rail, tables, policy), carried(mart)) for rail in wanted}
+    return {rail.id: conformed(rail.values(tables, policy), BAND_VALUE) for rail in wanted}
 
 
 def _schema(columns: tuple[MartColumn, ...]) -> ibis.Schema:

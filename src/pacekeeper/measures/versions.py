@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,18 +16,17 @@ _KEY = ("subject_kind", "subject_key", "guardrail_id", "period")
 _SUBSTANCE = ("state", "reason", "value", "threshold_warn", "threshold_breach", "policy_version")
 
 
-def merge_verdicts(con: Backend, mart: Mart, candidates: Mapping[str, str], *, as_of: datetime) -> None:
+def merge_verdicts(con: Backend, mart: Mart, candidates: str, *, as_of: datetime) -> None:
     """Add a version for every verdict that is new, differs or vanished, and move `is_current` to it.
 
     A verdict vanishes when no candidate has its key although its period had ended by `as_of`; judging by an earlier
     `as_of` withdraws nothing later. Runs in one transaction. The same candidates again add nothing.
-    candidates: SQL by guardrail.
+    candidates: SQL of their rows.
     """
     columns = carried(mart)
     con.raw_sql(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
     con.raw_sql(f"CREATE OR REPLACE TEMP TABLE _candidate ({column_ddl(columns)})")
-    for sql in candidates.values():
-        con.raw_sql(f"INSERT INTO _candidate {sql}")
+    con.raw_sql(f"INSERT INTO _candidate {candidates}")
     con.raw_sql("BEGIN")
     try:
         _merge(con, mart, [column.name for column in columns], as_of)
