@@ -38,11 +38,11 @@ def with_expectation(rows: Table, tables: CanonicalTables, policy: Policy) -> Ta
     top = number(policy, rows.week_id, lambda rev: rev.section("fte").number("max_scale"))
     factor = number(policy, rows.week_id, lambda rev: rev.section("expectation").number("specialty_factor"))
     worked = (rows.available_h - rows.unblocked_h) / rows.template_h.nullif(0.0)
-    scale = ibis.least(rows.fte, top) * ifelse(rows.is_reduced.notnull(), factor, literal(1.0)) * worked
+    scale = _at_most(rows.fte, top) * ifelse(rows.is_reduced.notnull(), factor, literal(1.0)) * worked
     last_month = in_force(policy, rows.week_id, lambda rev: rev.ramp[-1].month)
     is_agreed = rows.agreed.notnull()
     rows = rows.mutate(
-        ramp_band=ibis.least(rows.tenure_month, last_month),
+        ramp_band=_at_most(rows.tenure_month, last_month),
         expected_min=ifelse(is_agreed, rows.agreed * worked, of_band("low") * scale).round(_DIGITS),
         expected_max=ifelse(is_agreed, ibis.null("float64"), of_band("high") * scale).round(_DIGITS),
         expected_unit=ifelse(is_agreed, rows.agreed_unit, of_band("unit")),
@@ -61,6 +61,11 @@ def with_expectation(rows: Table, tables: CanonicalTables, policy: Policy) -> Ta
             else_=ibis.null("float64"),
         )
     ).drop("agreed", "agreed_unit", "is_reduced")
+
+
+def _at_most(value: Value, limit: Value) -> Value:
+    """The smaller of the two; null where the value is, of which engines would take the limit."""
+    return ifelse(value > limit, limit, value)
 
 
 def _agreed(weeks: Table, tables: CanonicalTables) -> Table:
