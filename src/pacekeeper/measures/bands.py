@@ -83,6 +83,22 @@ POLICY_TABLES = {
 }
 
 
+#: Settings of a guardrail that only its judging reads, no measure.
+BAND_SETTINGS = frozenset(
+    {
+        "min_n",
+        "scale_by_fte",
+        "scale_by_worked",
+        "streak",
+        "floor_streak",
+        "consistent_weeks",
+        "consistent_window",
+        "ramp_exempt_months",
+        "leave_exempt",
+    }
+)
+
+
 def policy_tables(guardrails: Iterable[Guardrail], policy: Policy) -> dict[str, pa.Table]:
     """The rows of the policy's tables, by name."""
     from pacekeeper.policy.in_weeks import layer_rows, version_rows

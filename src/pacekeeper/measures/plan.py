@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,23 +52,30 @@ class Plan:
     policy_tables: Mapping[str, pa.Table]
 
 
-def compile_plan(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb") -> Plan:
-    """The SQL of every step and mart of the catalogue, in building order. Opens no database."""
+def compile_plan(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb", built: Iterable[Mart] = ()) -> Plan:
+    """The SQL of every step and mart of the catalogue, in building order. Opens no database.
+
+    built: marts that are there already.
+    """
     items: list[PlannedStep | PlannedMart] = []
-    for what, queries in expressions(catalogue, policy):
+    for what, queries in expressions(catalogue, policy, built=built):
         sql = tuple(_sql(query, dialect) for query in queries.values())
         items.append(PlannedStep(what, sql) if isinstance(what, Step) else PlannedMart(what, sql[0]))
     return Plan(tuple(items), policy, policy_tables(catalogue.guardrails.values(), policy))
 
 
-def expressions(catalogue: Catalogue, policy: Policy) -> Iterator[tuple[Step | Mart, dict[str, Table]]]:
+def expressions(
+    catalogue: Catalogue, policy: Policy, *, built: Iterable[Mart] = ()
+) -> Iterator[tuple[Step | Mart, dict[str, Table]]]:
     """Every step and mart in building order, with its rows by name; of `band_value`, by guardrail."""
     tables = declared_tables()
     for name, columns in POLICY_TABLES.items():
         tables = tables.with_table(name, declared_table(step_table(name), _schema(columns)))
-    built: set[str] = set()
+    for mart in built:
+        tables = _with_mart(tables, mart)
+    done: set[str] = set()
     for mart in catalogue.marts.values():
-        for step in _needed(mart, built):
+        for step in _needed(mart, done):
             if step.name == BAND_VALUE_STEP:
                 rows = _band_values(catalogue, tables, policy)
             else:
@@ -82,7 +89,11 @@ def expressions(catalogue: Catalogue, policy: Policy) -> Iterator[tuple[Step | M
         elif mart.refine is None:
             rows = conformed(rows, mart.columns).order_by(*mart.primary_key)
         yield mart, {mart.name: rows}
-        tables = tables.with_table(mart.name, declared_table(mart.name, _schema(mart.columns), database=mart.schema))
+        tables = _with_mart(tables, mart)
+
+
+def _with_mart(tables: CanonicalTables, mart: Mart) -> CanonicalTables:
+    return tables.with_table(mart.name, declared_table(mart.name, _schema(mart.columns), database=mart.schema))
 
 
 def carried(mart: Mart) -> tuple[MartColumn, ...]:
@@ -95,13 +106,13 @@ def step_table(name: str) -> str:
     return f"_step_{name}"
 
 
-def _needed(mart: Mart, built: set[str]) -> list[Step]:
-    """Steps of the mart that are not built yet, each after those it reads."""
+def _needed(mart: Mart, done: set[str]) -> list[Step]:
+    """Steps of the mart that are not planned yet, each after those it reads."""
     order: list[Step] = []
 
     def visit(step: Step) -> None:
-        if step.name not in built:
-            built.add(step.name)
+        if step.name not in done:
+            done.add(step.name)
             for below in step.reads:
                 visit(below)
             order.append(step)

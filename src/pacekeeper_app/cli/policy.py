@@ -1,4 +1,4 @@
-"""`pacekeeper policy lint|show`."""
+"""`pacekeeper policy lint|show|what-if`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from pacekeeper.errors import ConfigError
 from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED, Config, open_home
+from pacekeeper_app.cli.what_if import what_if
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +24,7 @@ File = Annotated[Path | None, typer.Option("--file", "-f", help="A policy file, 
 Profile = Annotated[
     str | None, typer.Option("--profile", "-p", help="A shipped profile, instead of the policy in the settings.")
 ]
+app.command("what-if")(what_if)
 _PRACTICE = "practice"
 #: A list of words is wrapped, so that layer and provenance stay readable.
 _WIDTH_OF_VALUE = 34
