@@ -10,7 +10,7 @@ from pacekeeper.measures.instant import MINUTES_PER_DAY, SECONDS_PER_HOUR, day_n
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
 from pacekeeper_assets.coverage import segments
-from pacekeeper_assets.people import on_local_day, person, with_person
+from pacekeeper_assets.people import crosswalk, on_local_day, person, with_person
 
 OPEN = "client_available"
 LEAVE_BLOCKS = ("pto", "sick")
@@ -19,7 +19,7 @@ ADMIN_BLOCKS = ("admin", "documentation")
 SUPERVISION = "supervision"
 MEETING = "team_meeting"
 MODALITIES = ("in_person", "video", "audio", "other")
-LAYERS = ("open", "leave", "closed", "protected", "supervision", "meeting", "scheduled", *MODALITIES)
+LAYERS = ("open", "leave", "closed", "protected", "meeting", "scheduled", *MODALITIES)
 
 _SECONDS_PER_MINUTE = 60
 # Clocks change between midnight and three: what begins later is counted back from the end of the local day.
@@ -38,7 +38,7 @@ def block_pieces(tables: CanonicalTables, days: Table) -> Table:
         from_s=seconds(blocks.start_at),
         to_s=seconds(blocks.end_at),
     )
-    return _cut_at_midnight(intervals, days)
+    return cut_at_midnight(intervals, days)
 
 
 def template_pieces(tables: CanonicalTables, days: Table) -> Table:
@@ -67,7 +67,7 @@ def template_pieces(tables: CanonicalTables, days: Table) -> Table:
         from_s=wall_clock(laid, laid.start_minute),
         to_s=wall_clock(laid, laid.end_minute),
     )
-    return _cut_at_midnight(intervals.filter(intervals.to_s > intervals.from_s), days)
+    return cut_at_midnight(intervals.filter(intervals.to_s > intervals.from_s), days)
 
 
 def open_pieces(blocks: Table, template: Table) -> Table:
@@ -77,6 +77,33 @@ def open_pieces(blocks: Table, template: Table) -> Table:
     weeks = in_calendar.select("person_key", "week_id").distinct()
     standing_in = ibis.union(_bare(offered.filter(offered.block_source != "calendar")), _bare(template))
     return ibis.union(_bare(in_calendar), standing_in.anti_join(weeks, ["person_key", "week_id"]))
+
+
+def closed_pieces(tables: CanonicalTables, days: Table) -> Table:
+    """Time in which the practice, or the clinician's home location, is closed, within local days of the spine."""
+    closures = tables.practice_closure
+    is_part = closures.start_at.notnull() & closures.end_at.notnull()
+    spans = closures.select(
+        "location_key",
+        is_part=is_part,
+        # Local dates of a closure of some hours may be those of another zone.
+        first_no=day_number(closures.from_date) - ifelse(is_part, 1, 0),
+        last_no=day_number(closures.to_date) + ifelse(is_part, 1, 0),
+        start_s=seconds(closures.start_at),
+        end_s=seconds(closures.end_at),
+    )
+    homes = crosswalk(tables).filter(lambda link: link.home_location_key.notnull())
+    homes = homes.select(home_person="person_key", home_key="home_location_key").distinct()
+    met = days.inner_join(spans, [days.day_no >= spans.first_no, days.day_no <= spans.last_no])
+    met = met.left_join(homes, [met.person_key == homes.home_person, met.location_key == homes.home_key])
+    met = met.filter(met.location_key.isnull() | met.home_key.notnull())
+    cut = met.select(
+        "person_key",
+        "week_id",
+        from_s=ifelse(met.is_part, ibis.greatest(met.from_s, met.start_s), met.from_s),
+        to_s=ifelse(met.is_part, ibis.least(met.to_s, met.end_s), met.to_s),
+    )
+    return cut.filter(cut.to_s > cut.from_s)
 
 
 def scheduled_pieces(tables: CanonicalTables, days: Table) -> Table:
@@ -98,8 +125,8 @@ def week_segments(tables: CanonicalTables, days: Table, *, direct: Table, blocks
         _layer(open_pieces(blocks, template_pieces(tables, days)), "open"),
         _layer(blocks.filter(blocks.kind.isin(LEAVE_BLOCKS)), "leave"),
         _layer(blocks.filter(blocks.kind.isin(CLOSED_BLOCKS)), "closed"),
+        _layer(closed_pieces(tables, days), "closed"),
         _layer(protected, "protected"),
-        _layer(blocks.filter(blocks.kind == SUPERVISION), "supervision"),
         _layer(blocks.filter(blocks.kind == MEETING), "meeting"),
         _layer(scheduled_pieces(tables, days), "scheduled"),
         direct.select(
@@ -131,7 +158,6 @@ def availability_day(swept: Table) -> Table:
         remains_s=total(remains),
         leave_s=total((swept.open_n > 0) & (swept.leave_n > 0)),
         leave_block_s=total(swept.leave_n > 0),
-        supervision_s=total(swept.supervision_n > 0),
         scheduled_s=total(swept.scheduled_n > 0),
         direct_s=total(swept.direct_n > 0),
         unblocked_s=total((swept.direct_n > 0) & ~remains),
@@ -163,7 +189,7 @@ def availability_week(swept: Table, ledger: Table) -> Table:
         joined.leave_block_s > 0, literal(0, "int64"), ibis.least(joined.remains_s, joined.ledger_s.fill_null(0))
     )
     joined = joined.mutate(ledger_took_s=ledger_took)
-    summed = ("open_s", "supervision_s", "scheduled_s", "direct_s", "unblocked_s", *[f"{m}_s" for m in MODALITIES])
+    summed = ("open_s", "scheduled_s", "direct_s", "unblocked_s", *[f"{m}_s" for m in MODALITIES])
     return joined.group_by("person_key", "week_id").aggregate(
         **{name: joined[name].sum() for name in summed},
         kept_open_s=(joined.remains_s - joined.ledger_took_s).sum(),
@@ -203,7 +229,7 @@ def wall_clock(days: Table, minute: Value) -> Value:
     return ifelse(minute >= _AFTER_CLOCK_CHANGE_MIN, backward, forward)
 
 
-def _cut_at_midnight(intervals: Table, days: Table) -> Table:
+def cut_at_midnight(intervals: Table, days: Table) -> Table:
     """Intervals with a unique `piece_key` as pieces within local days, with `week_id` and `day_no`."""
     started = on_local_day(intervals, days, at="from_s")
     within = started.filter(started.to_s <= started.day_to_s).drop("day_from_s", "day_to_s")

@@ -27,6 +27,11 @@ _LEAVE = Input(
     ("clinician_key", "entry_date", "hours", "kind"),
     without="leave that stands in no calendar is not taken off available time",
 )
+_CLOSURE = Input(
+    "practice_closure",
+    ("from_date", "to_date"),
+    without="closures that stand in no calendar are not taken off available time",
+)
 _LEAVE_BLOCK = Input("schedule_block", ("clinician_key", "start_at", "end_at"), {"kind": ("pto",)})
 _CASE = Input("case_assignment", ("clinician_key", "client_key", "from_date"))
 _SEAT = Input("appointment", ("clinician_key", "client_key", "start_at", "status"))
@@ -49,7 +54,7 @@ GUARDRAIL_NEEDS: Mapping[str, Needs] = MappingProxyType(
         "utilization": Needs(
             subjects=_SUBJECTS,
             required=((_HELD,), _OPEN_TIME),
-            supporting=(_CO_THERAPISTS, _TENURE, _LEAVE, _SESSION_TYPE),
+            supporting=(_CO_THERAPISTS, _TENURE, _LEAVE, _CLOSURE, _SESSION_TYPE),
         ),
         "active_caseload": Needs(
             subjects=_SUBJECTS,
@@ -117,7 +122,6 @@ COLUMN_NEEDS: Mapping[str, Needs] = MappingProxyType(
             (("leave_h",), _of(_OPEN_TIME, (_LEAVE_BLOCK, _LEAVE))),
             (("paid_leave_h",), _of(_LEAVE)),
             (("admin_protected_h",), _of(_kinds("admin", "documentation"), Input("schedule_block", ("is_protected",)))),
-            (("supervision_h",), _of(_kinds("supervision"))),
         ),
         **_measures(
             "attendance_week",

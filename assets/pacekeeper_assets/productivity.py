@@ -19,9 +19,20 @@ from pacekeeper_assets.availability import (
     protected_admin_week,
     week_segments,
 )
+from pacekeeper_assets.billed import billed_measures, billed_week, booked_week
 from pacekeeper_assets.completeness import person_source, with_known
 from pacekeeper_assets.employment import fte_week, tenure_week
 from pacekeeper_assets.people import on_local_day, session_clinician_person, spine, spine_day, with_client_person
+from pacekeeper_assets.work_columns import BILLED_COLUMNS, WORK_COLUMNS
+from pacekeeper_assets.worktime import (
+    debrief_week,
+    entry_pieces,
+    supervision_week,
+    work_day,
+    work_measures,
+    work_sweep,
+    work_week,
+)
 
 # 12.6 / 31.5 is 0.4, not a hair less.
 _DIGITS = 9
@@ -47,6 +58,9 @@ PERSON_DAY = Step("person_day", lambda tables, policy: spine_day(tables.person_w
 PERSON_SESSION = Step("person_session", sessions_by_person, (PERSON_DAY,))
 PERSON_BLOCK = Step("person_block", lambda tables, policy: block_pieces(tables, tables.person_day), (PERSON_DAY,))
 WEEK_SWEEP = Step("week_sweep", week_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK))
+PERSON_ENTRY = Step("person_entry", lambda tables, policy: entry_pieces(tables, tables.person_day), (PERSON_DAY,))
+WORK_SWEEP = Step("work_sweep", work_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK, PERSON_ENTRY))
+WORK_DAY = Step("work_day", lambda tables, policy: work_day(tables), (PERSON_DAY, WORK_SWEEP))
 
 
 def clinician_week(tables: CanonicalTables, policy: Policy) -> Table:
@@ -59,12 +73,19 @@ def clinician_week(tables: CanonicalTables, policy: Policy) -> Table:
         _unknown(sessions),
         fte_week(tables, days, policy),
         tenure_week(weeks, tables),
+        work_week(tables),
+        supervision_week(tables, policy),
+        debrief_week(tables, policy),
+        billed_week(tables),
+        booked_week(tables, policy),
     ]
     rows = weeks
     for part in parts:
         rows = rows.left_join(part, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
-    rows = with_known(rows, tables, "session", "appointment", "schedule_block")
-    return _judged(_measured(rows), policy)
+    rows = with_known(
+        rows, tables, "session", "appointment", "schedule_block", "time_entry", "ehr_event", "message", "charge"
+    )
+    return billed_measures(work_measures(_judged(_measured(rows), policy)))
 
 
 def _sessions_of(tables: CanonicalTables, days: Table) -> Table:
@@ -76,6 +97,8 @@ def _sessions_of(tables: CanonicalTables, days: Table) -> Table:
         "status",
         "duration_source",
         "group_key",
+        "is_acuity_event",
+        "appointment_key",
         from_s=seconds(held.started_at),
         to_s=seconds(held.ended_at),
     )
@@ -100,6 +123,7 @@ def _counts(tables: CanonicalTables, direct: Table) -> Table:
     held = direct.group_by("person_key", "week_id").aggregate(
         sessions_n=direct.session_key.nunique(),
         groups_n=occurrence.nunique(),
+        acuity_told_n=direct.session_key.nunique(where=direct.is_acuity_event.notnull()),
         fallback_n=direct.session_key.nunique(where=direct.duration_source != "actual"),
     )
     places = with_client_person(tables.session_participant.filter(tables.session_participant.attended), tables)
@@ -149,7 +173,12 @@ def _measured(rows: Table) -> Table:
         paid_leave_h=hours(rows.paid_leave_s.fill_null(0)),
         scheduled_h=ifelse(rows.knows_appointment, hours(rows.scheduled_s.fill_null(0)), no_number),
         admin_protected_h=ifelse(rows.knows_schedule_block, hours(rows.admin_protected_s.fill_null(0)), no_number),
-        supervision_h=ifelse(rows.knows_schedule_block, hours(rows.supervision_s.fill_null(0)), no_number),
+        has_unclear_sessions=(
+            rows.unknown_status_sessions_n.fill_null(0)
+            + rows.unknown_type_sessions_n.fill_null(0)
+            + rows.unreviewed_sessions_n.fill_null(0)
+        )
+        > 0,
     )
 
 
@@ -204,6 +233,12 @@ CLINICIAN_WEEK = Mart(
         "schedule_block",
         "availability_template",
         "pto_ledger",
+        "practice_closure",
+        "time_entry",
+        "ehr_interval",
+        "ehr_event",
+        "message",
+        "charge",
         "calendar_day",
     ),
     columns=(
@@ -221,6 +256,7 @@ CLINICIAN_WEEK = Mart(
             "",
             "full, partial or not_evaluated (decision 1.5): what is left of template_h after leave, closures and "
             "protected time, against policy evaluability and min_available_h.",
+            rules=("U16",),
         ),
         MartColumn(
             "evaluability_reason",
@@ -236,7 +272,12 @@ CLINICIAN_WEEK = Mart(
             "Completed months of the current continuous employment at week start, plus 1 (decision 1.12). "
             "Null: not employed in the week, or no employment known.",
         ),
-        MartColumn("template_h", "number", "hours", f"Union of client_available time, nothing taken off. {_NO_OPEN}"),
+        MartColumn(
+            "template_h",
+            "number",
+            "hours",
+            f"Union of client_available time, nothing taken off. {_NO_OPEN}",
+        ),
         MartColumn(
             "available_h",
             "number",
@@ -258,6 +299,7 @@ CLINICIAN_WEEK = Mart(
             "hours",
             "Union of the intervals of completed and partial sessions of countable types that start in the week "
             f"(decision 1.3); a group counts once, each co-therapist in full. {_NO_SESSIONS}",
+            rules=("U06", "W01", "W02"),
         ),
         MartColumn("direct_h_in_person", "number", "hours", f"direct_h of sessions in person. {_NO_SESSIONS}"),
         MartColumn("direct_h_video", "number", "hours", f"direct_h of sessions by video. {_NO_SESSIONS}"),
@@ -268,9 +310,13 @@ CLINICIAN_WEEK = Mart(
             "hours",
             f"direct_h of sessions at home, in the community or of unknown modality. {_NO_SESSIONS}",
         ),
-        MartColumn("sessions_n", "count", "sessions", f"Sessions behind direct_h. {_NO_SESSIONS}"),
+        MartColumn("sessions_n", "count", "sessions", f"Sessions behind direct_h. {_NO_SESSIONS}", rules=("U07",)),
         MartColumn(
-            "distinct_clients_n", "count", "clients", f"Clients who attended one of those sessions. {_NO_SESSIONS}"
+            "distinct_clients_n",
+            "count",
+            "clients",
+            f"Clients who attended one of those sessions. {_NO_SESSIONS}",
+            rules=("W03", "W19"),
         ),
         MartColumn("groups_n", "count", "sessions", f"Group occurrences among those sessions. {_NO_SESSIONS}"),
         MartColumn(
@@ -303,6 +349,7 @@ CLINICIAN_WEEK = Mart(
             "number",
             "ratio",
             "direct_h / available_h (decision 1.8). Null: one of them is null, or available_h is 0.",
+            rules=("U01", "U02"),
         ),
         MartColumn(
             "paid_productivity_ratio",
@@ -310,6 +357,7 @@ CLINICIAN_WEEK = Mart(
             "ratio",
             "direct_h / (contract hours of the employed days - paid_leave_h). "
             "Null: contract hours not known, or nothing paid remains.",
+            rules=("U05",),
         ),
         MartColumn("leave_h", "number", "hours", f"Available time that leave blocks or the ledger took. {_NO_OPEN}"),
         MartColumn("paid_leave_h", "number", "hours", "Ledger entries of paid kinds (policy leave.paid_kinds)."),
@@ -322,12 +370,11 @@ CLINICIAN_WEEK = Mart(
             "the person.",
         ),
         MartColumn(
-            "supervision_h",
-            "number",
-            "hours",
-            "Union of supervision blocks. Null: no source of schedule blocks knows the person.",
+            "has_unclear_sessions", "flag", "", "Whether sessions of unknown status or type, or unreviewed ones, began."
         ),
+        *WORK_COLUMNS,
+        *BILLED_COLUMNS,
     ),
-    steps=(PERSON_SOURCE, PERSON_WEEK, WEEK_SWEEP),
+    steps=(PERSON_SOURCE, PERSON_WEEK, WEEK_SWEEP, WORK_DAY),
     build=clinician_week,
 )

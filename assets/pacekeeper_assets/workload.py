@@ -4,6 +4,73 @@ from __future__ import annotations
 
 from pacekeeper.measures.guardrail import Guardrail
 from pacekeeper.measures.mart import Mart
+from pacekeeper.measures.needs import Input, Needs
+from pacekeeper_assets.judging import band
+from pacekeeper_assets.work_columns import (
+    BOOKED_NEEDS,
+    DEBRIEF_NEEDS,
+    DOCUMENTATION_NEEDS,
+    SUPERVISION_NEEDS,
+    TOTAL_WORK_NEEDS,
+)
+
+_SUBJECTS = (Input("clinician", ("clinician_key",)),)
+_HELD = Input("session", ("clinician_key", "started_at", "ended_at"), {"status": ("completed",)})
+_ATTENDED = Input("session_participant", ("session_key", "client_key", "attended"))
+_BLOCKS = tuple(
+    Input("schedule_block", ("clinician_key", "start_at", "end_at", "is_protected"), {"kind": (kind,)})
+    for kind in ("admin", "documentation")
+)
 
 MARTS: tuple[Mart, ...] = ()
-GUARDRAILS: tuple[Guardrail, ...] = ()
+GUARDRAILS: tuple[Guardrail, ...] = (
+    band(
+        "total_work_hours",
+        mart="clinician_week",
+        value="total_work_h",
+        needs=TOTAL_WORK_NEEDS,
+        partial="has_unclear_sessions",
+    ),
+    band(
+        "clients_week",
+        mart="clinician_week",
+        value="distinct_clients_n",
+        needs=Needs(subjects=_SUBJECTS, required=((_HELD,), (_ATTENDED,))),
+        partial="has_unclear_sessions",
+    ),
+    band(
+        "overbooking",
+        mart="clinician_week",
+        value="booked_ratio",
+        numerator="booked_h",
+        denominator="bookable_h",
+        needs=BOOKED_NEEDS,
+    ),
+    band("documentation_load", mart="clinician_week", value="documentation_h", needs=DOCUMENTATION_NEEDS),
+    band(
+        "protected_admin",
+        mart="clinician_week",
+        value="admin_protected_h",
+        side="below",
+        needs=Needs(subjects=_SUBJECTS, required=(_BLOCKS,)),
+        partial="has_unclear_sessions",
+    ),
+    band(
+        "supervision_weekly",
+        mart="clinician_week",
+        value="supervision_n",
+        side="below",
+        needs=SUPERVISION_NEEDS,
+        partial="is_supervision_unclear",
+    ),
+    band(
+        "debrief",
+        mart="clinician_week",
+        value="debrief_ratio",
+        numerator="debriefed_n",
+        denominator="debrief_due_n",
+        side="below",
+        only="has_acuity",
+        needs=DEBRIEF_NEEDS,
+    ),
+)
