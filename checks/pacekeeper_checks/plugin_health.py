@@ -1,16 +1,19 @@
-"""One check per configured source: did its plugin load, and did its read end well."""
+"""One check per configured source: did its plugin load, and did its read end well; one for plugins of measures."""
 
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from pacekeeper.ops import SourceRun
+from pacekeeper_assets import measure_plugin_failures
 from pacekeeper_assets.practice_resource import PracticeResource, asset_border, rows_of_run
 from pacekeeper_assets.raw import PLUGIN_HEALTH
 
+_MEASURES = "measure_plugins"
+
 
 def plugin_health_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
-    """`plugin_<source>` on ops/plugin_health. Red is an error, and blocks nothing."""
+    """`plugin_<source>` and `measure_plugins` on ops/plugin_health. Red is an error, and blocks nothing."""
     specs = [
         dg.AssetCheckSpec(
             f"plugin_{source}",
@@ -19,6 +22,11 @@ def plugin_health_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
         )
         for source in sources
     ]
+    specs.append(
+        dg.AssetCheckSpec(
+            _MEASURES, asset=PLUGIN_HEALTH, description="Every installed plugin that adds measures or guardrails fits."
+        )
+    )
 
     @dg.multi_asset_check(name="plugin_health_checks", specs=specs)
     def check(context: dg.AssetCheckExecutionContext, practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
@@ -39,5 +47,13 @@ def plugin_health_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
                     "seconds": round(result.seconds, 1) if result else 0.0,
                 },
             )
+        failures = measure_plugin_failures()
+        yield dg.AssetCheckResult(
+            asset_key=PLUGIN_HEALTH,
+            check_name=_MEASURES,
+            passed=not failures,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description="; ".join(failures) or "every plugin fits",
+        )
 
     return check

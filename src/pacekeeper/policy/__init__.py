@@ -8,7 +8,7 @@ from pacekeeper.policy.lint import LintFinding, lint, notices
 from pacekeeper.policy.load import load_policy, read_policy
 from pacekeeper.policy.model import GuardrailPolicy, Policy, PolicyRevision, PolicyValue, RampBand
 from pacekeeper.policy.pay import PayPlan, PayTier
-from pacekeeper.policy.shipped import profiles
+from pacekeeper.policy.shipped import plugin_failures, profiles
 
 __all__ = [
     "GuardrailPolicy",
@@ -24,6 +24,7 @@ __all__ = [
     "lint",
     "load_policy",
     "notices",
+    "plugin_failures",
     "profiles",
     "read_policy",
     "version_rows",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 from pacekeeper.errors import PolicyError
-from pacekeeper.policy.fragments import Fragment, fix_of, guardrail_fragments
 from pacekeeper.policy.rails import RAIL_KEYS, guardrail
 from pacekeeper.policy.schema import (
     FREE_LIST_UNITS,
@@ -35,12 +34,21 @@ class Shipped:
     """What holds for every policy.
 
     profile: the default profile with the plugins' guardrails. guardrails: those of the plugins alone, which lie under a
-    policy that does not extend a profile, too.
+    policy that does not extend a profile, too. failures: plugins whose guardrails cannot be used and are left out,
+    with the reason and the fix.
     """
 
     schema: PolicySchema
     profile: Tree
     guardrails: Tree
+    failures: tuple[str, ...] = ()
+
+
+def plugin_failures() -> tuple[str, ...]:
+    """Installed measure plugins that are left out, wholly or in the policy, with the reason and the fix."""
+    from pacekeeper.measures.packs import installed_packs
+
+    return (*(failure.text for failure in installed_packs().failures), *shipped().failures)
 
 
 def profiles() -> tuple[str, ...]:
@@ -58,38 +66,57 @@ def profile_tree(name: str) -> tuple[Tree, str]:
 
 
 def shipped() -> Shipped:
-    """Everything shipped. Raises PolicyError for a plugin whose guardrails cannot be used."""
+    """Everything shipped. A plugin at fault is left out as a whole: the others go on."""
+    from pacekeeper.measures.packs import installed_packs
+
     tree, label = profile_tree(DEFAULT)
     specs = {name: _spec(rail, f"{label}: guardrails.{name}") for name, rail in tree["guardrails"].items()}
     tree["guardrails"] = {name: _for_all(rail) for name, rail in tree["guardrails"].items()}
     owners = dict.fromkeys(specs, label)
     added: Tree = {}
-    for fragment in guardrail_fragments():
-        for name, rail in fragment.guardrails.items():
-            if name in owners:
-                raise PolicyError(
-                    f"{fragment.label}: guardrail {name} is defined already, by {owners[name]}. "
-                    "Fix: uninstall one of the two, or ask its author for another id"
-                )
-            owners[name] = fragment.label
-            specs[name], added[name] = _from_plugin(fragment, name, rail)
+    failures = []
+    for name, pack in installed_packs().found.items():
+        try:
+            own = _from_plugin(name, pack.policy_toml, owners)
+        except PolicyError as error:
+            failures.append(str(error))
+            continue
+        owners |= dict.fromkeys(own, name)
+        specs |= {rail: spec for rail, (spec, _) in own.items()}
+        added |= {rail: block for rail, (_, block) in own.items()}
     sections = {
         name: {key: _value_spec(entry, f"{label}: {name}.{key}") for key, entry in section.items()}
         for name, section in tree.items()
         if isinstance(section, dict) and name != "guardrails"
     }
-    return Shipped(PolicySchema(sections, specs), merged(tree, {"guardrails": added}), added)
+    return Shipped(PolicySchema(sections, specs), merged(tree, {"guardrails": added}), added, tuple(failures))
 
 
-def _from_plugin(fragment: Fragment, name: str, rail: object) -> tuple[GuardrailSpec, Tree]:
-    """A plugin's guardrail: its own fault is told as its own, not as the practice's."""
-    where = f"{fragment.label}: guardrails.{name}"
+def _from_plugin(label: str, text: str, owners: Mapping[str, str]) -> dict[str, tuple[GuardrailSpec, Tree]]:
+    """A plugin's guardrails: its own fault is told as its own, not as the practice's."""
+    fix = f"Fix: update or uninstall {label}, or report this to its author"
     try:
-        spec, block = _spec(rail, where), _for_all(table(rail, where))
-        guardrail(name, block, spec, where)
-    except PolicyError as error:
-        raise PolicyError(f"{error}. {fix_of(fragment.label)}") from None
-    return spec, block
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{label}: policy_toml is no valid TOML: {error}. {fix}") from None
+    rails = tree.pop("guardrails", {})
+    if tree or not isinstance(rails, dict):
+        raise PolicyError(f"{label}: policy_toml may hold [guardrails.<id>] tables only. {fix}")
+    found = {}
+    for name, rail in rails.items():
+        if name in owners:
+            raise PolicyError(
+                f"{label}: guardrail {name} is defined already, by {owners[name]}. "
+                "Fix: uninstall one of the two, or ask its author for another id"
+            )
+        where = f"{label}: guardrails.{name}"
+        try:
+            spec, block = _spec(rail, where), _for_all(table(rail, where))
+            guardrail(name, block, spec, where)
+        except PolicyError as error:
+            raise PolicyError(f"{error}. {fix}") from None
+        found[name] = spec, block
+    return found
 
 
 def _for_all(rail: Tree) -> Tree:
