@@ -10,6 +10,8 @@ from pacekeeper.measures.instant import day_number, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
+from pacekeeper_assets.capacity import CAPACITY_COLUMNS, capacity_week
+from pacekeeper_assets.casepoints import POINTS_COLUMNS, points_measures, points_week
 from pacekeeper_assets.completeness import with_known
 from pacekeeper_assets.people import (
     on_local_day,
@@ -57,20 +59,28 @@ def caseload_snapshot(tables: CanonicalTables, policy: Policy) -> Table:
         uncertain_n=seen.count(where=seen.may_be_active & ~seen.is_active),
         new_n=seen.count(where=seen.is_active & seen.is_new),
     )
-    rows = weeks.left_join(counts, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
-    rows = with_known(rows, tables, "case_assignment").rename(clinician_key="person_key")
+    rows = weeks
+    parts = (counts, points_week(seen, weeks, tables), capacity_week(weeks, _zone_day(tables), tables, policy))
+    for part in parts:
+        rows = rows.left_join(part, ["person_key", "week_id"]).drop("person_key_right", "week_id_right")
+    rows = with_known(rows, tables, "case_assignment", "case_weight", "referral", "session")
+    rows = rows.rename(clinician_key="person_key")
 
     def counted(count: Value) -> Value:
         return ifelse(rows.knows_case_assignment, count.fill_null(0), ibis.null("int64"))
 
     active = counted(rows.active_n)
-    return rows.mutate(
+    rows = rows.mutate(
         active_clients=active,
         group_only_clients=counted(rows.group_only_n),
         uncertain_clients=counted(rows.uncertain_n),
         new_share=rows.new_n / active.nullif(0),
         sessions_per_active_client=rows.sessions_n / active.nullif(0),
+        is_at_capacity=rows.flags_n.fill_null(0) > 0,
+        assigned_at_capacity_n=ifelse(rows.knows_case_assignment, rows.assigned_n, ibis.null("int64")),
+        is_uncertain=rows.uncertain_n.fill_null(0) > 0,
     )
+    return points_measures(rows, policy)
 
 
 def _week_ends(tables: CanonicalTables) -> Table:
@@ -79,6 +89,8 @@ def _week_ends(tables: CanonicalTables) -> Table:
         "week_id",
         "week_end_at",
         "sessions_n",
+        "fte",
+        "acuity_sessions_n",
         person_key="clinician_key",
         week_end_s=seconds(weeks.week_end_at),
         last_no=day_number(weeks.week_id) + _DAYS_TO_LAST,
@@ -225,6 +237,10 @@ CASELOAD_SNAPSHOT = Mart(
     inputs=(
         "clinician_week",
         "case_assignment",
+        "case_weight",
+        "capacity_flag",
+        "referral",
+        "episode",
         "session",
         "session_clinician",
         "session_participant",
@@ -247,6 +263,7 @@ CASELOAD_SNAPSHOT = Mart(
             "Clients with an open assignment and an attended session in the policy's days, or an appointment then "
             "ahead (decision 1.9); without group-only clients unless the policy counts them. "
             f"{_NO_CASES}",
+            rules=("W04", "W05"),
         ),
         MartColumn(
             "group_only_clients",
@@ -269,6 +286,7 @@ CASELOAD_SNAPSHOT = Mart(
             "ratio",
             "Active clients whose first attended session with the clinician lies in the policy's new_within_days / "
             "active_clients; a client not seen yet is not new. Null: no active clients.",
+            rules=("W08",),
         ),
         MartColumn(
             "sessions_per_active_client",
@@ -276,7 +294,11 @@ CASELOAD_SNAPSHOT = Mart(
             "sessions per client",
             "clinician_week.sessions_n of the week / active_clients. Null: no active clients, or no source "
             "of sessions knows the person.",
+            rules=("W05",),
         ),
+        MartColumn("is_uncertain", "flag", "", "Whether uncertain_clients is above 0."),
+        *POINTS_COLUMNS,
+        *CAPACITY_COLUMNS,
     ),
     build=caseload_snapshot,
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pacekeeper.measures.guardrail import Guardrail
 from pacekeeper.measures.mart import Mart
 from pacekeeper.measures.needs import Input, Needs
+from pacekeeper_assets.capacity import CAPACITY_NEEDS
+from pacekeeper_assets.case_weight_rater import CASE_WEIGHT_RATER
+from pacekeeper_assets.casepoints import HIGH_ACUITY_NEEDS, POINTS_NEEDS, PROJECTED_NEEDS
 from pacekeeper_assets.judging import band
 from pacekeeper_assets.work_columns import (
     BOOKED_NEEDS,
@@ -22,7 +25,7 @@ _BLOCKS = tuple(
     for kind in ("admin", "documentation")
 )
 
-MARTS: tuple[Mart, ...] = ()
+MARTS: tuple[Mart, ...] = (CASE_WEIGHT_RATER,)
 GUARDRAILS: tuple[Guardrail, ...] = (
     band(
         "total_work_hours",
@@ -72,5 +75,30 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         side="below",
         only="has_acuity",
         needs=DEBRIEF_NEEDS,
+    ),
+    band(
+        "case_points",
+        mart="caseload_snapshot",
+        value="points",
+        needs=POINTS_NEEDS,
+        partial="is_uncertain",
+        reach_days=60,
+    ),
+    band(
+        "projected_points",
+        mart="caseload_snapshot",
+        value="projected_points_4w",
+        needs=PROJECTED_NEEDS,
+        partial="is_uncertain",
+        reach_days=91,
+    ),
+    band("high_acuity_hours", mart="caseload_snapshot", value="high_acuity_session_h", needs=HIGH_ACUITY_NEEDS),
+    band(
+        "capacity_flag",
+        mart="caseload_snapshot",
+        value="assigned_at_capacity_n",
+        needs=CAPACITY_NEEDS,
+        only="is_at_capacity",
+        reach_days=28,
     ),
 )
