@@ -33,16 +33,20 @@ _ABOUT_A_CLINICIAN = (
 def person_source(tables: CanonicalTables) -> Table:
     """One row per person and source that counts for that person (decision 1.11).
 
-    A source counts that has a row about the person, and so does one that was never read: it may know anyone.
+    A source counts that has a row about the person, and so does one that was never read: it may know anyone. One that
+    maps nothing about clinicians, such as a survey of clients, counts for everybody.
     """
     links = crosswalk(tables).select("clinician_key", "person_key")
     known = [tables[name].select("clinician_key", "source").distinct() for name in _ABOUT_A_CLINICIAN]
     told = ibis.union(*known, _rated_cases(tables)).inner_join(links, "clinician_key").select("person_key", "source")
     reads = tables.source_completeness
     never = reads.group_by("source").aggregate(
-        reads_n=reads.count(where=reads.ever_read & reads.complete_through.notnull())
+        reads_n=reads.count(where=reads.ever_read & reads.complete_through.notnull()),
+        about_n=reads.count(where=reads.entity.isin(_ABOUT_A_CLINICIAN)),
+        of_clients_n=reads.count(where=reads.entity == "measure_response"),
     )
-    never = never.filter(never.reads_n == 0).select("source")
+    knows_anyone = (never.reads_n == 0) | ((never.about_n == 0) & (never.of_clients_n > 0))
+    never = never.filter(knows_anyone).select("source")
     return ibis.union(told, links.select("person_key").cross_join(never), distinct=True)
 
 

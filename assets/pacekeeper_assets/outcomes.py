@@ -5,20 +5,30 @@ from __future__ import annotations
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
+from pacekeeper.measures.instant import SECONDS_PER_HOUR, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
+from pacekeeper.measures.needs import Input, Needs
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.measures.trajectory import trajectory_rules
 from pacekeeper.policy import Policy
+from pacekeeper.policy.model import Section
+from pacekeeper_assets.care import CARE_EPISODE, CLIENT_SESSION, outcome_policy, with_episode, with_practice_day
+from pacekeeper_assets.instrument_facts import SCORED, fact, is_case, points, severity_band, worse_sign
+from pacekeeper_assets.offtrack import OFFTRACK
 from pacekeeper_assets.people import with_client_person
 
-_SCORED = ("complete", "prorated")
-_SERIES = ("client_key", "instrument", "respondent", "series_version")
-ALGORITHM = "reliable_drop"
+_SERIES = ("client_key", "episode_key", "instrument", "respondent", "series")
+# 25.3 - 20.3 is 5.0, not a hair less.
+_DIGITS = 6
 
 
 def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
-    """Higher totals are worse; another respondent or version of the instrument is another series."""
+    """Another episode, respondent, version or language is another series; what reached us twice counts once."""
+    outcome = outcome_policy(policy)
     answers = with_client_person(tables.measure_response, tables)
+    answers = answers.mutate(administered_s=seconds(answers.administered_at))
+    answers = with_practice_day(_with_session_episode(answers, tables), tables, at="administered_s")
+    answers = with_episode(answers, tables, key="response_key")
     answers = answers.select(
         "response_key",
         "client_key",
@@ -26,29 +36,117 @@ def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
         "instrument",
         "respondent",
         "administered_at",
-        "status",
-        series_version=answers.version.fill_null(""),
-        score=ifelse(answers.status.isin(_SCORED), answers.total, ibis.null("int64")),
+        "administered_s",
+        "version",
+        series=answers.version.fill_null("").concat("|").concat(answers.language.fill_null("")),
+        score=ifelse(
+            answers.status.isin(SCORED), points(answers.instrument, answers.total), ibis.null("float64")
+        ).round(_DIGITS),
     )
-    rows = _compared(answers)
-    rows = rows.left_join(_safety(tables), "response_key").drop("response_key_right")
-    return _classed(rows)
+    rows = _with_duplicates(answers, outcome)
+    rows = _with_sessions_so_far(rows, tables, outcome)
+    rows = _joined(rows, _compared(rows, outcome))
+    rows = _joined(rows, _safety(tables))
+    return rows.mutate(severity_band=severity_band(rows.instrument, rows.score))
 
 
-def _compared(answers: Table) -> Table:
-    in_order = ["administered_at", "response_key"]
-    scored = answers.filter(answers.score.notnull())
-    whole = ibis.window(group_by=_SERIES, order_by=in_order)
-    so_far = ibis.window(group_by=_SERIES, order_by=in_order, rows=(None, 0))
-    before = ibis.window(group_by=_SERIES, order_by=in_order, rows=(None, -1))
-    placed = scored.select(
-        "response_key",
+def _joined(rows: Table, more: Table) -> Table:
+    return rows.left_join(more, "response_key").drop("response_key_right")
+
+
+def _with_session_episode(answers: Table, tables: CanonicalTables) -> Table:
+    """A response that names no episode, and a session of one, is of that episode."""
+    held = tables.client_session.select(given_in="session_key", given_by="client_key", session_episode="episode_key")
+    joined = answers.left_join(held, [answers.session_key == held.given_in, answers.client_key == held.given_by])
+    return joined.mutate(episode_key=ibis.coalesce(joined.episode_key, joined.session_episode)).drop(
+        "given_in", "given_by", "session_episode"
+    )
+
+
+def _with_duplicates(answers: Table, outcome: Section) -> Table:
+    """`is_duplicate`: the same score of the same client within hours of another, a form and its result for example.
+
+    The one that tells its version is kept, else the first.
+    """
+    by = ["client_key", "instrument", "respondent", "score"]
+    scored = answers.filter(answers.score.notnull()).select("response_key", *by, "administered_s", "version")
+    in_order = ibis.window(group_by=by, order_by=["administered_s", "response_key"])
+    within_s = int(outcome.number("duplicate_within") * SECONDS_PER_HOUR)
+    before = scored.mutate(before_s=scored.administered_s.lag().over(in_order))
+    apart = ibis.coalesce(before.administered_s - before.before_s > within_s, literal(value=True))
+    before = before.mutate(begins=ifelse(apart, 1, 0), lacks_version=ifelse(before.version.isnull(), 1, 0))
+    so_far = ibis.window(group_by=by, order_by=["administered_s", "response_key"], rows=(None, 0))
+    grouped = before.mutate(cluster=before.begins.sum().over(so_far))
+    best_first = ibis.window(group_by=[*by, "cluster"], order_by=["lacks_version", "administered_s", "response_key"])
+    ranked = grouped.mutate(place=ibis.row_number().over(best_first))
+    doubled = ranked.filter(ranked.place > 0).select(doubled_key="response_key")
+    joined = answers.left_join(doubled, answers.response_key == doubled.doubled_key)
+    return joined.mutate(is_duplicate=joined.doubled_key.notnull()).drop("doubled_key")
+
+
+def _with_sessions_so_far(rows: Table, tables: CanonicalTables, outcome: Section) -> Table:
+    """`session_no`: attended sessions of the episode so far; a response ahead of a session is of that session."""
+    ahead_s = int(outcome.number("response_before") * SECONDS_PER_HOUR)
+    held = tables.client_session.select("episode_key", "start_s")
+    met = rows.select("response_key", "episode_key", "administered_s").inner_join(held, "episode_key")
+    met = met.filter(met.start_s - ahead_s <= met.administered_s)
+    counted = met.group_by("response_key").aggregate(held_n=met.count())
+    joined = _joined(rows, counted)
+    return joined.mutate(
+        session_no=ifelse(joined.episode_key.isnull(), ibis.null("int64"), joined.held_n.fill_null(0))
+    ).drop("held_n")
+
+
+def _compared(rows: Table, outcome: Section) -> Table:
+    """Scored responses against those before them in their series."""
+    order = ["administered_at", "response_key"]
+    scored = rows.filter(rows.score.notnull() & ~rows.is_duplicate)
+    sign = worse_sign(scored.instrument)
+    scored = scored.mutate(sign=sign, worse=scored.score * sign)
+    whole = ibis.window(group_by=_SERIES, order_by=order)
+    so_far = ibis.window(group_by=_SERIES, order_by=order, rows=(None, 0))
+    before = ibis.window(group_by=_SERIES, order_by=order, rows=(None, -1))
+    placed = scored.mutate(
         sequence_no=ibis.row_number().over(whole) + 1,
         prev_score=scored.score.lag().over(whole),
         base_score=scored.score.first().over(so_far),
-        best_score=scored.score.min().over(before),
+        base_worse=scored.worse.first().over(so_far),
+        best_worse=scored.worse.min().over(before),
+        reliable=fact(scored.instrument, lambda one: one.points(one.reliable_change)),
     )
-    return answers.left_join(placed, "response_key").drop("response_key_right")
+    placed = placed.mutate(
+        is_base_case=is_case(placed.instrument, placed.base_score),
+        base_band=severity_band(placed.instrument, placed.base_score),
+    )
+    algorithm = OFFTRACK.named(outcome.word("offtrack_algorithm"))
+    judged = algorithm.judge(placed, outcome)
+    is_first = judged.sequence_no == 1
+    return judged.select(
+        "response_key",
+        "sequence_no",
+        "on_track",
+        delta_prev=(judged.score - judged.prev_score).round(_DIGITS),
+        delta_base=ifelse(is_first, ibis.null("float64"), (judged.score - judged.base_score).round(_DIGITS)),
+        delta_best=(judged.score - judged.best_worse * judged.sign).round(_DIGITS),
+        reliable_class=ifelse(
+            is_first, ibis.null("string"), change_class(judged.instrument, judged.base_score, judged.score)
+        ),
+        algorithm=literal(algorithm.name),
+    )
+
+
+def change_class(instrument: Value, base: Value, last: Value) -> Value:
+    """recovered, improved, no_change or deteriorated by the instrument's reliable change; null where none is known."""
+    reliable = fact(instrument, lambda one: one.points(one.reliable_change))
+    change = ((last - base) * worse_sign(instrument)).round(_DIGITS)
+    has_crossed = ibis.coalesce(is_case(instrument, base) & ~is_case(instrument, last), literal(value=False))
+    return ibis.cases(
+        (change.isnull() | reliable.isnull(), ibis.null("string")),
+        ((change <= -reliable) & has_crossed, literal("recovered")),
+        (change <= -reliable, literal("improved")),
+        (change >= reliable, literal("deteriorated")),
+        else_=literal("no_change"),
+    )
 
 
 def _safety(tables: CanonicalTables) -> Table:
@@ -64,47 +162,7 @@ def _safety(tables: CanonicalTables) -> Table:
     return flagged.group_by("response_key").aggregate(safety_flag=flagged.is_positive.any())
 
 
-def _classed(rows: Table) -> Table:
-    from pacekeeper.contract.instruments import instruments
-
-    rows = rows.mutate(
-        delta_prev=rows.score - rows.prev_score,
-        delta_base=ifelse(rows.sequence_no > 1, rows.score - rows.base_score, ibis.null("int64")),
-        delta_best=rows.score - rows.best_score,
-    )
-
-    def of_instrument(values: dict[str, Value]) -> Value:
-        return ibis.cases(*[(rows.instrument == code, value) for code, value in values.items()])
-
-    known = {code: entry for code, entry in instruments().items() if code in trajectory_rules()}
-    reliable = of_instrument({code: literal(entry.reliable_change, "int64") for code, entry in known.items()})
-    caseness = of_instrument({code: literal(entry.caseness, "int64") for code, entry in known.items()})
-    bands = {
-        code: ibis.cases(
-            *[
-                (rows.score >= lowest, literal(band))
-                for band, lowest in sorted(entry.cut_offs.items(), key=lambda item: -item[1])
-            ],
-            else_=literal(trajectory_rules()[code].lowest_band),
-        )
-        for code, entry in known.items()
-    }
-    is_better = rows.delta_base <= literal(0, "int64") - reliable
-    reliable_class = ibis.cases(
-        (rows.delta_base.isnull(), ibis.null("string")),
-        (is_better & (rows.base_score >= caseness) & (rows.score < caseness), literal("recovered")),
-        (is_better, literal("improved")),
-        (rows.delta_base >= reliable, literal("deteriorated")),
-        else_=literal("no_change"),
-    )
-    return rows.mutate(
-        severity_band=ifelse(rows.score.isnull(), ibis.null("string"), of_instrument(bands)),
-        reliable_class=reliable_class,
-        on_track=rows.delta_best < reliable,
-        algorithm=literal(ALGORITHM),
-    )
-
-
+_SCORE = Input("measure_response", ("client_key", "instrument", "administered_at", "total"))
 _NO_SCORE = "Null: the response has no total"
 
 MEASURE_TRAJECTORY = Mart(
@@ -112,25 +170,70 @@ MEASURE_TRAJECTORY = Mart(
     description="Scores over time per client and instrument, with change, severity band and safety flag.",
     grain="one row per response",
     primary_key=("response_key",),
-    inputs=("measure_response", "measure_item", "client_match"),
+    inputs=(
+        "measure_response",
+        "measure_item",
+        "client_match",
+        "episode",
+        "client",
+        "clinician",
+        "session",
+        "session_participant",
+    ),
+    steps=(CARE_EPISODE, CLIENT_SESSION),
     columns=(
         MartColumn("response_key", "text", "", "Key of the response."),
         MartColumn("client_key", "text", "", "Key of the client: `client_match.person_key`."),
-        MartColumn("episode_key", "text", "", "Key of the episode. Null: not linked."),
+        MartColumn(
+            "episode_key",
+            "text",
+            "",
+            "Key of the episode: as the source links it, or through its session, or the client's "
+            "at that day. Null: none.",
+        ),
         MartColumn("instrument", "text", "", "Instrument code."),
         MartColumn("respondent", "text", "", "Who answered; each respondent is a series of its own."),
         MartColumn("administered_at", "instant", "UTC", "When it was given."),
         MartColumn(
+            "series",
+            "text",
+            "",
+            "Version and language: where either changes, scores are not compared. Empty parts: not said.",
+        ),
+        MartColumn(
+            "is_duplicate",
+            "flag",
+            "",
+            "Whether another response within hours has the same client, respondent and score (a form and its result); "
+            "it then has no place in the series.",
+        ),
+        MartColumn(
+            "session_no",
+            "count",
+            "sessions",
+            "Attended sessions of the episode so far, that of the response included. Null: no episode.",
+            needs=Needs(
+                required=((_SCORE,), (Input("session_participant", ("session_key", "client_key", "attended")),))
+            ),
+        ),
+        MartColumn(
             "sequence_no",
             "count",
             "",
-            f"Place among the scored responses of client, instrument, version and respondent, from 1. {_NO_SCORE}.",
+            "Place among the scored responses of client, episode, instrument, respondent and series, from 1. "
+            f"{_NO_SCORE}.",
         ),
-        MartColumn("score", "count", "points", f"Total of complete or prorated responses. {_NO_SCORE}."),
-        MartColumn("delta_prev", "count", "points", f"score - previous score. {_NO_SCORE}, or it is the first."),
-        MartColumn("delta_base", "count", "points", f"score - first score. {_NO_SCORE}, or it is the first."),
         MartColumn(
-            "delta_best", "count", "points", f"score - lowest score before it. {_NO_SCORE}, or it is the first."
+            "score", "number", "points", f"Total of complete or prorated responses. {_NO_SCORE}.", rules=("O01", "O06")
+        ),
+        MartColumn("delta_prev", "number", "points", f"score - previous score. {_NO_SCORE}, or it is the first."),
+        MartColumn("delta_base", "number", "points", f"score - first score. {_NO_SCORE}, or it is the first."),
+        MartColumn(
+            "delta_best",
+            "number",
+            "points",
+            "score - best score before it: the lowest, or the highest where higher is better (ORS, SRS). "
+            f"{_NO_SCORE}, or it is the first.",
         ),
         MartColumn("severity_band", "text", "", f"Band by the instrument's cut-offs. {_NO_SCORE}."),
         MartColumn(
@@ -138,22 +241,27 @@ MEASURE_TRAJECTORY = Mart(
             "text",
             "",
             "Change since the first score against the instrument's reliable change: recovered (and below caseness, "
-            f"from above), improved, no_change, deteriorated (Jacobson and Truax). {_NO_SCORE}, or it is the first.",
+            f"from above), improved, no_change, deteriorated (Jacobson and Truax). {_NO_SCORE}, it is the first, or no "
+            "reliable change of the instrument is published that we could verify.",
         ),
         MartColumn(
             "on_track",
             "flag",
             "",
-            "False where the score is worse than the best before it by the reliable change or more. "
-            f"{_NO_SCORE}, or it is the first.",
+            "False where the algorithm that the policy names (outcome.offtrack_algorithm) asks for a second look: "
+            "reliable_drop, worse than the best before by the reliable change or more; no_gain_by_k, no reliable gain "
+            "by that session; percentile_curve, worse than most of the practice's own episodes at that place. "
+            f"{_NO_SCORE}, it is the first, or the algorithm lacks what it needs.",
+            rules=("O02",),
         ),
-        MartColumn("algorithm", "text", "", "What decided on_track."),
+        MartColumn("algorithm", "text", "", f"What decided on_track. {_NO_SCORE}."),
         MartColumn(
             "safety_flag",
             "flag",
             "",
             "Whether the safety item (PHQ-9: item 9) asks for a review. Null: that item is missing, which is "
-            "not a no. This warehouse is no crisis system.",
+            "not a no. A nightly warehouse is no crisis system: this is for audit.",
+            rules=("D10",),
         ),
     ),
     build=measure_trajectory,

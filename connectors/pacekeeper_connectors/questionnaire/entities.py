@@ -10,6 +10,8 @@ from pacekeeper.expr import RawTables, Table, Value, literal, null
 from pacekeeper_connectors.questionnaire.spec import Measure, Staff
 
 _NOT_MAPPED = "answer_not_mapped"
+# 1.1 x 10 is 11, not a hair more.
+_DIGITS = 6
 
 
 def sheet_value_maps(measures: Sequence[Measure], staff: Sequence[Staff]) -> dict[str, Mapping[str, str]]:
@@ -54,7 +56,8 @@ class _Measures:
         a = a.filter(a.is_answer)
         sums = a.group_by(sums_of=a.sheet).agg(answered=a.item_no.nunique(), item_sum=a.value.sum())
         t = t.left_join(sums, t.row_key == sums.sums_of)
-        source_total = t.total.cast("float64")
+        unit = self._by_measure(t, lambda m: literal(float(10**m.facts.decimals)), literal(1.0))
+        source_total = (t.total.cast("float64") * unit).round(_DIGITS)
         expected = self._by_measure(t, lambda m: literal(len(m.items)), null("int64"))
         answered = t.answered.coalesce(literal(0))
         t = t.mutate(stated=source_total, expected=expected, given=answered)

@@ -279,7 +279,9 @@ class InstrumentCode(StrEnum):
 
     EPDS = "epds"
     GAD7 = "gad7"
+    ORS = "ors"
     PHQ9 = "phq9"
+    SRS = "srs"
 
 
 @unique

@@ -12,16 +12,20 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class TrajectoryRule:
-    """Higher totals are worse.
+    """What the contract's ranges and cut-offs do not say.
 
     lowest_band: name of the band under the first cut-off.
     safety_item, safety_from: the item, and its lowest value, that ask for a review; null where it has none.
+    alliance_band: band that tells of a strained alliance; null where it does not measure that.
+    not_at_intake: it rates a session that a first assessment is not.
     """
 
     lowest_band: str
     provenance: str
     safety_item: int | None = None
     safety_from: int | None = None
+    alliance_band: str | None = None
+    not_at_intake: bool = False
 
 
 @cache
