@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make demo` and `make test` set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-gnuhealth check bench docs format clean
+.PHONY: help setup demo ui test test-gnuhealth check bench mutation docs format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -55,6 +55,9 @@ bench: .venv/dev.stamp  ## measure ratios against references in the same run
 	@$(BIN)/python tests/bench/bench_landing.py
 	@$(BIN)/python tests/bench/bench_x12.py
 	@$(BIN)/python tests/bench/bench_hl7v2.py
+
+mutation: .venv/dev.stamp  ## break each measure and see that the tests which claim to prove it fail
+	@$(BIN)/python -m tests.mutation
 
 docs: .venv/dev.stamp  ## write the generated reference pages anew
 	@$(BIN)/python -m pacekeeper_app.reference

@@ -14,6 +14,7 @@ def pages() -> Mapping[str, str]:
     from pacekeeper.contract.dictionary import dictionary_markdown
     from pacekeeper_app.connector_matrix import connectors_markdown
     from pacekeeper_app.interface_reference import columns_markdown, settings_markdown
+    from pacekeeper_app.traceability import traceability_markdown
     from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
 
     return {
@@ -23,6 +24,7 @@ def pages() -> Mapping[str, str]:
         "guardrails.md": guardrails_markdown(),
         "marts.md": marts_markdown(),
         "settings.md": settings_markdown(),
+        "traceability.md": traceability_markdown(_FOLDER.parents[1] / "tests"),
     }
 
 

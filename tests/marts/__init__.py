@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import arrow_schema, ddl
 from pacekeeper.contract.vocabulary import WeekStart
 from pacekeeper.mapping.calendar import calendar_days
-from pacekeeper.measures import SourceCompleteness
+from pacekeeper.measures import Catalogue, SourceCompleteness
 from pacekeeper.measures.materialise import materialise_marts
 from pacekeeper.measures.plan import Plan, compile_plan
 from pacekeeper.policy import Policy, load_policy
@@ -31,6 +32,7 @@ _MAPPED = tuple(name for name, entity in ENTITIES.items() if not entity.derived 
 #: The first four guardrails, and scores.
 CORE = ("direct_hours", "utilization", "active_caseload", "no_show", "measure_trajectory")
 
+_in_use = [CATALOGUE]
 _plans: dict[tuple[str, ...], Plan] = {}
 
 
@@ -39,8 +41,23 @@ def plan_of(policy: Policy, only: tuple[str, ...] = ()) -> Plan:
     revisions = [(revision.effective_from, revision.version) for revision in policy.revisions]
     key = (repr(revisions), repr(policy.layers), *sorted(only))
     if key not in _plans:
-        _plans[key] = compile_plan(CATALOGUE.only(only) if only else CATALOGUE, policy)
+        catalogue = _in_use[-1]
+        _plans[key] = compile_plan(catalogue.only(only) if only else catalogue, policy)
     return _plans[key]
+
+
+@contextmanager
+def using(catalogue: Catalogue) -> Iterator[None]:
+    """Worlds build marts of another catalogue meanwhile."""
+    kept = dict(_plans)
+    _plans.clear()
+    _in_use.append(catalogue)
+    try:
+        yield
+    finally:
+        _in_use.pop()
+        _plans.clear()
+        _plans.update(kept)
 
 
 class World:

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.marts import World
+from tests.marts import World, using
 
 import pacekeeper_assets
 from pacekeeper.measures import Catalogue, Mart, MartColumn, Measure, MeasurePack
@@ -45,7 +45,7 @@ def install(site: Path, source: str) -> None:
     pacekeeper_assets._catalogue.cache_clear()
 
 
-def test_the_measure_of_the_how_to_is_a_column_and_a_verdict(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_measure_of_the_how_to_is_a_column_and_a_verdict(site: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     install(site, example)
     catalogue = pacekeeper_assets.CATALOGUE
@@ -57,9 +57,8 @@ def test_the_measure_of_the_how_to_is_a_column_and_a_verdict(site: Path, monkeyp
     for weekday in range(4):
         made.session(made.day(0, weekday), "09:00", 91)
         made.session(made.day(0, weekday), "14:00", 90)
-    monkeypatch.setattr("tests.marts.CATALOGUE", catalogue)
-    monkeypatch.setattr("tests.marts._plans", {})
-    made.run(weeks=2)
+    with using(catalogue):
+        made.run(weeks=2)
     assert [made.week_row("clinician_week", week)["long_sessions_n"] for week in (0, 1)] == [4, None]
     assert made.says("long_sessions", 0) == ("breach", "above_ceiling")
     assert made.says("long_sessions", 1) == ("unknown", "no_source")
