@@ -201,7 +201,8 @@ def availability_week(swept: Table, ledger: Table) -> Table:
 def protected_admin_week(blocks: Table, swept: Table, policy: Policy) -> Table:
     """Seconds of protected admin blocks per person and week, less overlap with sessions and team meetings.
 
-    A block of which the policy's share or more is taken (`protected_admin.encroached_from`) counts 0.
+    A block of which the policy's share or more is taken (`protected_admin.encroached_from`) counts 0, and among
+    `encroached_blocks_n`.
     """
     admin = blocks.filter(blocks.kind.isin(ADMIN_BLOCKS) & blocks.is_protected)
     busy = swept.filter((swept.direct_n > 0) | (swept.meeting_n > 0))
@@ -218,7 +219,8 @@ def protected_admin_week(blocks: Table, swept: Table, policy: Policy) -> Table:
         lambda rev: per_block.taken_s >= length_s * rev.section("protected_admin").number("encroached_from"),
     )
     return per_block.group_by("person_key", "week_id").aggregate(
-        admin_protected_s=ifelse(limit, 0, length_s - per_block.taken_s).sum()
+        admin_protected_s=ifelse(limit, 0, length_s - per_block.taken_s).sum(),
+        encroached_blocks_n=ifelse(limit, 1, 0).sum(),
     )
 
 
