@@ -17,8 +17,8 @@ class Instrument:
     decimals: totals, and every number about them here, are whole multiples of 10^-decimals points: 253 is 25.3 with 1.
     cut_offs: lowest total of each severity band. reliable_change: smallest difference of two totals that is more
     than measurement error. caseness: lowest total that counts as a case; where higher is better, the lowest that counts
-    as none. remission_below: totals under it count as remission. elevated_from: lowest first total of which response and
-    remission are asked. Null where no rule is published that we could verify.
+    as none. remission_below: totals under it count as remission. elevated_from: lowest first total of which response
+    and remission are asked. Null where no rule is published that we could verify.
     items: 0 where answers to items are not taken in.
     """
 

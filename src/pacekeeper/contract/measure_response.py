@@ -24,7 +24,8 @@ def _total_rule(column_name: str) -> Rule:
     return Rule(
         code=f"{column_name}_out_of_range",
         column=column_name,
-        message="The total lies outside the range of its instrument (PHQ-9: 0 to 27, GAD-7: 0 to 21, EPDS: 0 to 30, ORS and SRS: 0 to 400 tenths).",
+        message="The total lies outside the range of its instrument (PHQ-9: 0 to 27, GAD-7: 0 to 21, EPDS: 0 to 30, "
+        "ORS and SRS: 0 to 400 tenths).",
         passes=passes,
     )
 
@@ -45,8 +46,8 @@ class MeasureResponse(Entity, table=True):
     completed_at: datetime | None = instant("When it was finished, UTC.", null="not said")
     respondent: Respondent = coded("Who answered.")
     total: int | None = column(
-        "Sum of the items where all are there, else the source's total; points, in the instrument's range; ORS and SRS: "
-        "tenths of a point.",
+        "Sum of the items where all are there, else the source's total; points, in the instrument's range; ORS and "
+        "SRS: tenths of a point.",
         null="items are missing and the source gave no total",
     )
     source_total: int | None = column(
