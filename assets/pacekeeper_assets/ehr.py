@@ -28,8 +28,13 @@ _MINUTES_PER_HOUR = 60.0
 
 def ehr_time_week(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = tables.clinician_week
-    unclear_n = weeks.unknown_status_sessions_n + weeks.unknown_type_sessions_n + weeks.unreviewed_sessions_n
-    weeks = weeks.select("week_id", "direct_h", person_key="clinician_key", has_unclear_sessions=unclear_n > 0)
+    weeks = weeks.select(
+        "week_id",
+        "direct_h",
+        person_key="clinician_key",
+        has_unclear_sessions=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
+        has_unreviewed_sessions=ibis.coalesce(weeks.unreviewed_sessions_n > 0, literal(value=False)),
+    )
     swept = tables.ehr_sweep
     parts = [
         _totals(swept),
@@ -179,6 +184,7 @@ EHR_TIME_WEEK = Mart(
         "ehr_event",
         "schedule_block",
         "availability_template",
+        "practice_closure",
         "pto_ledger",
         "appointment",
         "session",
@@ -225,6 +231,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         numerator="ehr_min",
         denominator="direct_min",
         partial="is_care_doubtful",
+        defaulted="has_unreviewed_sessions",
     ),
     band(
         "context_switching",

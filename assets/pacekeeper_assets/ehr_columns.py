@@ -210,6 +210,12 @@ COLUMNS: tuple[MartColumn, ...] = (
         "is_care_doubtful",
         "flag",
         "",
-        "is_log_doubtful, or a session of unknown status or type, or one that nobody reviewed, is in the week.",
+        "is_log_doubtful, or a session of unknown status or type is in the week; ehr_overhead is unknown then.",
+    ),
+    MartColumn(
+        "has_unreviewed_sessions",
+        "flag",
+        "",
+        "Whether a session that nobody reviewed is in the week; ehr_overhead is unknown then.",
     ),
 )

@@ -137,6 +137,7 @@ MESSAGE_LOAD = Mart(
         "session",
         "schedule_block",
         "availability_template",
+        "practice_closure",
         "pto_ledger",
         "supervision_link",
         "clinician",

@@ -23,6 +23,8 @@ _BANDS_H = (24, 48, 72)
 _AI_MODES = ("ai_assist", "ai_ambient")
 _KEYS = ("person_key", "week_id")
 _HOURS_PER_DAY = 24.0
+# How long before a week's end a note that is suspect or lacking may have been due, and still bear on the verdict.
+_LONGEST_OPEN_DAYS = 28
 _COUNTED = (
     "due_n",
     "same_day_n",
@@ -232,5 +234,6 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         value="oldest_open_h",
         needs=NEEDS["overdue_notes"],
         partial="has_unknown_notes",
+        reach_days=_LONGEST_OPEN_DAYS,
     ),
 )

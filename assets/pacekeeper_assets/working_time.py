@@ -13,6 +13,7 @@ from pacekeeper.policy.schema import WEEKDAYS
 from pacekeeper_assets.availability import (
     CLOSED_BLOCKS,
     LEAVE_BLOCKS,
+    closed_pieces,
     ledger_day,
     open_pieces,
     template_pieces,
@@ -97,12 +98,13 @@ def planned_work(tables: CanonicalTables, policy: Policy) -> Table:
 def work_time(tables: CanonicalTables, policy: Policy) -> Table:
     """Working intervals: `person_key`, `week_id`, `from_s`, `to_s`; they may overlap.
 
-    Of each local day, from the first regular working time to the last, the policy's grace on both sides; time in leave
-    or closed blocks is none, and neither is a day that leave in the ledger takes whole. Standing blocks as they are.
+    Of each local day, from the first regular working time to the last, the policy's grace on both sides; time of leave
+    or closure is none, and neither is a day that leave in the ledger takes whole. Standing blocks as they are.
     """
     days, blocks = tables.person_day, tables.person_block
     off = blocks.filter(blocks.kind.isin((*LEAVE_BLOCKS, *CLOSED_BLOCKS)))
-    pieces = ibis.union(_layer(tables.planned_work, "work"), _layer(off, "off"))
+    closed = _layer(closed_pieces(tables, days), "off")
+    pieces = ibis.union(_layer(tables.planned_work, "work"), _layer(off, "off"), closed)
     swept = segments(pieces, by=["person_key"], layers=("work", "off"), marks=day_marks(days))
     worked = swept.filter((swept.work_n > 0) & (swept.off_n == 0)).rename(day_no="mark")
     by_day = worked.group_by("person_key", "day_no").aggregate(

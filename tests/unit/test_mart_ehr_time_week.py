@@ -74,17 +74,19 @@ def test_on_call_and_self_chosen_blocks_are_working_time_and_stretch_no_day() ->
 
 
 @pytest.mark.formula(14)
-def test_work_on_a_day_of_leave_is_after_hours() -> None:
+def test_work_on_a_day_of_leave_or_closure_is_after_hours() -> None:
     made = practice()
     nine_to_five(made)
     made.block(made.day(0, 1), "00:00", "24:00", kind="pto")
     made.leave(made.day(0, 2), 7)
     made.leave(made.day(0, 3), 3)
-    for weekday in (0, 1, 2, 3):
+    friday = made.day(0, 4)
+    made.add("practice_closure", closure_key="storm", from_date=friday, to_date=friday, kind="closure")
+    for weekday in range(5):
         work(made, made.day(0, weekday), "10:00", 20)
     made.run(weeks=1)
-    # Tuesday is blocked, Wednesday's seven hours are all taken by the ledger, Thursday's are not
-    assert made.week_row(MART, 0)["after_hours_min"] == 40
+    # Tuesday is blocked, Wednesday's seven hours are all taken by the ledger, Thursday's are not, Friday is closed
+    assert made.week_row(MART, 0)["after_hours_min"] == 60
 
 
 @pytest.mark.formula(13)
@@ -344,6 +346,9 @@ def test_overhead_with_a_session_nobody_can_tell_of_is_unknown() -> None:
     made.run(weeks=1)
     assert made.says("ehr_overhead", 0) == ("unknown", "partial")
     assert made.says("after_hours_ehr", 0) == ("pass", None)
+    made.rows["session"][-1]["status"] = "unreviewed"
+    made.run(weeks=1)
+    assert made.says("ehr_overhead", 0) == ("unknown", "defaulted")
 
 
 def _five_kinds(made: World, gap: int) -> None:
