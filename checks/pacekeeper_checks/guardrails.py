@@ -1,5 +1,6 @@
-"""Two checks per guardrail, on the last judged week: is it breached, and could it be measured at all."""
+"""Two checks per guardrail, on the last judged period: is it breached, and could it be measured at all."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,10 @@ NO_SOURCE = Reason.NO_SOURCE.value
 
 
 @dataclass(frozen=True)
-class LastWeek:
-    """Verdicts of a guardrail in the last judged week: how many by state, breached and unknown subjects by reason."""
+class LastPeriod:
+    """Verdicts of a guardrail in the last judged period: how many by state, breached and unknown subjects by reason."""
 
-    week: str | None
+    period: str | None
     states: dict[str, int]
     breached: list[tuple[str, str]]
     unknown: dict[str, int]
@@ -31,8 +32,8 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
         dg.AssetCheckSpec(f"{guardrail}_{kind}", asset=RESULT, description=text)
         for guardrail in guardrails
         for kind, text in (
-            ("breach", f"Nobody breaches {guardrail} in the last judged week. Practice policy, not evidence."),
-            ("measurable", f"No verdict on {guardrail} is unknown in the last judged week."),
+            ("breach", f"Nobody breaches {guardrail} in the last judged period. Practice policy, not evidence."),
+            ("measurable", f"No verdict on {guardrail} is unknown in the last judged period."),
         )
     ]
 
@@ -41,7 +42,7 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
         with asset_border("guardrail checks"):
             home = practice.home()
             policy = home.policy()
-            found = {guardrail: _last_week(home, guardrail) for guardrail in guardrails}
+            found = _last_periods(home, guardrails)
             missing = missing_sources(home, [name for name, last in found.items() if NO_SOURCE in last.unknown])
             with home.warehouse.connect() as connection:
                 lacking = why_incomplete(connection, guardrails)
@@ -53,27 +54,29 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
     return check
 
 
-def _last_week(home: PracticeHome, guardrail: str) -> LastWeek:
+def _last_periods(home: PracticeHome, guardrails: Sequence[str]) -> dict[str, LastPeriod]:
     with home.warehouse.connect() as connection:
         rows = connection.raw.execute(
-            "SELECT period, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
-            "WHERE guardrail_id = $1 AND is_current AND NOT is_retracted AND period = (SELECT max(period) "
-            "FROM marts.guardrail_result WHERE guardrail_id = $1 AND is_current AND NOT is_retracted) ORDER BY 2",
-            [guardrail],
+            "SELECT guardrail_id, period, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
+            "WHERE is_current AND NOT is_retracted "
+            "QUALIFY period = max(period) OVER (PARTITION BY guardrail_id) ORDER BY 1, 3"
         ).fetchall()
-    states: dict[str, int] = {}
-    unknown: dict[str, int] = {}
-    for _, _, state, reason in rows:
-        states[state] = states.get(state, 0) + 1
-        if state == "unknown":
-            unknown[reason] = unknown.get(reason, 0) + 1
-    breached = [(str(key), str(reason)) for _, key, state, reason in rows if state == "breach"]
-    return LastWeek(rows[0][0] if rows else None, states, breached, unknown)
+    found = {}
+    for guardrail in guardrails:
+        own = [row[1:] for row in rows if row[0] == guardrail]
+        unknown = Counter(str(reason) for _, _, state, reason in own if state == "unknown")
+        found[guardrail] = LastPeriod(
+            period=own[0][0] if own else None,
+            states=dict(Counter(str(state) for _, _, state, _ in own)),
+            breached=[(str(key), str(reason)) for _, key, state, reason in own if state == "breach"],
+            unknown=dict(unknown),
+        )
+    return found
 
 
-def _breach(guardrail: str, last: LastWeek, *, severity: str) -> dg.AssetCheckResult:
+def _breach(guardrail: str, last: LastPeriod, *, severity: str) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue | int | str] = {
-        "week": str(last.week),
+        "period": str(last.period),
         **{f"state_{state}": count for state, count in sorted(last.states.items())},
     }
     if last.breached:
@@ -85,7 +88,9 @@ def _breach(guardrail: str, last: LastWeek, *, severity: str) -> dg.AssetCheckRe
         check_name=f"{guardrail}_breach",
         passed=not last.breached,
         severity=dg.AssetCheckSeverity.ERROR if severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=f"{len(last.breached)} in breach in the week of {last.week}" if last.week else "nothing judged yet",
+        description=f"{len(last.breached)} in breach in the period of {last.period}"
+        if last.period
+        else "nothing judged yet",
         metadata=metadata,
     )
 
@@ -100,9 +105,9 @@ def missing_sources(home: PracticeHome, guardrails: Sequence[str]) -> dict[str, 
 
 
 def measurable(
-    guardrail: str, last: LastWeek, *, missing: str | None, lacking: Mapping[str, str] | None = None
+    guardrail: str, last: LastPeriod, *, missing: str | None, lacking: Mapping[str, str] | None = None
 ) -> dg.AssetCheckResult:
-    """Red where a verdict of the last judged week is unknown.
+    """Red where a verdict of the last judged period is unknown.
 
     missing: what a source would have to supply; lacking: by reason, what sources are known to lack.
     """
@@ -116,7 +121,7 @@ def measurable(
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{unknown} of {total} verdicts are unknown" if total else "there are no verdicts",
         metadata={
-            "week": str(last.week),
+            "period": str(last.period),
             **{f"reason_{r or 'none'}": n for r, n in sorted(last.unknown.items())},
             **({} if missing is None else {"missing": missing}),
             **{f"lacking_{r}": text for r, text in sorted((lacking or {}).items()) if r in last.unknown},

@@ -13,7 +13,7 @@ import pytest
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import load_settings
 from pacekeeper_assets import MEASURE_NEEDS, NEEDS
-from pacekeeper_checks.guardrails import LastWeek, measurable, missing_sources
+from pacekeeper_checks.guardrails import LastPeriod, measurable, missing_sources
 from tests.integration.plugin_site import PluginSite
 from tests.integration.practice_run import night_without_dagster, said_by
 
@@ -155,7 +155,7 @@ def test_the_measurable_check_of_the_night_says_what_is_missing(tmp_path: Path) 
     home = PracticeHome(load_settings(_config(tmp_path, STAFF)))
     missing = missing_sources(home, ["no_show"])
     assert set(missing) == {"no_show"}
-    last = LastWeek("2026-02-02", {"unknown": 1}, [], {"no_source": 1})
+    last = LastPeriod("2026-02-02", {"unknown": 1}, [], {"no_source": 1})
     told = measurable("no_show", last, missing=missing["no_show"])
     assert not told.passed
     assert "no source maps appointment" in str(told.metadata["missing"].value)

@@ -115,6 +115,9 @@ def print_unmapped(console: Console, home: PracticeHome, run_id: str) -> None:
     )
 
 
+_MEASURABLE = "_measurable"
+
+
 def print_verdicts(console: Console, home: PracticeHome) -> None:
     """Current verdicts of all judged weeks, by guardrail and state."""
     with home.published.connect(read_only=True) as connection:
@@ -125,16 +128,25 @@ def print_verdicts(console: Console, home: PracticeHome) -> None:
     counts: dict[str, dict[str, int]] = {}
     for guardrail, state, number in rows:
         counts.setdefault(guardrail, {})[state] = number
-    span = f", weeks of {weeks[0]} to {weeks[1]}" if weeks and weeks[0] else ""
+    span = f", periods of {weeks[0]} to {weeks[1]}" if weeks and weeks[0] else ""
     table = _table(f"Verdicts by state{span}", ("guardrail",), STATES)
+    never = []
     for guardrail, by_state in sorted(counts.items()):
+        if set(by_state) == {"unknown"}:
+            never.append(guardrail)
+            continue
         cells = (f"[{STYLE[s]}]{by_state[s]:,}[/]" if by_state.get(s) else "·" for s in STATES)
         table.add_row(guardrail, *cells)
     console.print(table)
+    if never:
+        console.print(
+            f"[{STYLE['unknown']}]Unknown throughout[/]: {', '.join(never)}. `pacekeeper doctor` says what is missing.",
+            soft_wrap=True,
+        )
 
 
 def print_breaches(console: Console, home: PracticeHome) -> None:
-    """Breaches, one line per guardrail and subject: how many weeks, which, and the worst value."""
+    """Breaches, one line per guardrail and subject: how many periods, which, and the worst value."""
     with home.published.connect(read_only=True) as connection:
         rows = connection.raw.execute(
             "SELECT guardrail_id, subject_key, count(*), min(period), max(period), "
@@ -152,7 +164,7 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
         console.print(f"No guardrail is known to be breached{known}.")
         return
     table = _table(
-        "Breaches of practice policy", ("guardrail", "clinician"), ("weeks", "first", "last", "worst"), ("unit", "why")
+        "Breaches of practice policy", ("guardrail", "subject"), ("periods", "first", "last", "worst"), ("unit", "why")
     )
     for guardrail, key, weeks, first, last, worst, reason, unit in rows:
         table.add_row(guardrail, key[:_SHOWN], str(weeks), str(first), str(last), f"{worst:.2f}", unit, reason)
@@ -163,7 +175,13 @@ def print_checks(console: Console, checks: Sequence[CheckOutcome]) -> None:
     """Asset checks that are not green, after how many are."""
     red = [check for check in checks if not check.passed]
     console.print(f"{len(checks) - len(red)} of {len(checks)} asset checks passed.")
+    unmeasured = [check for check in red if check.name.endswith(_MEASURABLE)]
+    if unmeasured:
+        names = ", ".join(check.name.removesuffix(_MEASURABLE) for check in unmeasured)
+        console.print(f"  [yellow]warn [/]  not measurable throughout in their last period: {names}", soft_wrap=True)
     for check in red:
+        if check in unmeasured:
+            continue
         severity = "[bold red]error[/]" if check.severity == "ERROR" else "[yellow]warn [/]"
         console.print(
             f"  {severity}  {check.asset}  {check.name}  [dim]{escape(check.description)}[/]",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "guardrail_id", "subject_key", "period", "state", "reason", "value", "unit",
-    "threshold_warn", "threshold_breach", "version",
+    "threshold_warn", "threshold_breach", "version", "subject_kind",
 )  # fmt: skip
+_SHOWN = _COLUMNS[:-1]
 
 
 def verdicts(
@@ -28,15 +29,23 @@ def verdicts(
     ] = None,
     week: Annotated[
         str | None,
-        typer.Option(help="Only the week of this date; `last` is the last judged one, `all` every one."),
+        typer.Option(
+            help="Only periods that hold this date; `last` is the last judged one of each guardrail, `all` every one."
+        ),
     ] = "last",
-    clinician: Annotated[
-        str | None, typer.Option(help="Only this clinician key, or its beginning.", show_default=False)
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            "--subject",
+            "--clinician",
+            help="Only this clinician, client or alert key, or its beginning.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many rows.", min=1)] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,  # noqa: FBT002 - typer
 ) -> None:
-    """Show current verdicts: who is judged how, in which week, and why. Clinicians are shown by key."""
+    """Show current verdicts: who is judged how, in which period, and why. Subjects are shown by key."""
     from rich.markup import escape
 
     from pacekeeper_app.cli.findings import STATES, STYLE, plain_table
@@ -47,7 +56,7 @@ def verdicts(
     known = home.policy().guardrail_ids
     if guardrail is not None and guardrail not in known:
         raise ConfigError(f"there is no guardrail {guardrail!r} in the policy; there are {', '.join(known)}")
-    rows = _rows(home, guardrail=guardrail, state=state, week=week, clinician=clinician, limit=limit)
+    rows = _rows(home, guardrail=guardrail, state=state, week=week, subject=subject, limit=limit)
     explained = _explained(home, rows)
     if as_json:
         for row in rows:
@@ -58,10 +67,10 @@ def verdicts(
         console.print("No verdict matches.")
         return
     table = plain_table(
-        "Verdicts", ("guardrail", "clinician", "week", "state", "why", "value", "unit", "warn", "breach", "version")
+        "Verdicts", ("guardrail", "subject", "period", "state", "why", "value", "unit", "warn", "breach", "version")
     )
     for row in rows:
-        cells = [_text(row[name]) for name in _COLUMNS]
+        cells = [_text(row[name]) for name in _SHOWN]
         cells[1], cells[3] = cells[1][:12], f"[{STYLE[cells[3]]}]{cells[3]}[/]"
         table.add_row(*cells)
     console.print(table)
@@ -72,19 +81,22 @@ def verdicts(
 
 
 def _rows(
-    home: PracticeHome, *, guardrail: str | None, state: str | None, week: str | None, clinician: str | None, limit: int
+    home: PracticeHome, *, guardrail: str | None, state: str | None, week: str | None, subject: str | None, limit: int
 ) -> list[dict[str, Any]]:  # Any: column values of several types
     from datetime import date
 
-    last = "(SELECT max(period) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted)"
+    last = (
+        "(SELECT max(other.period) FROM marts.guardrail_result AS other WHERE other.is_current "
+        "AND NOT other.is_retracted AND other.guardrail_id = guardrail_result.guardrail_id)"
+    )
     conditions, values = ["is_current", "NOT is_retracted"], []
     for column, value in (("guardrail_id", guardrail), ("state", state)):
         if value is not None:
             conditions.append(f"{column} = ?")
             values.append(value)
-    if clinician is not None:
+    if subject is not None:
         conditions.append("starts_with(subject_key, ?)")
-        values.append(clinician)
+        values.append(subject)
     if week == "last":
         conditions.append(f"period = {last}")
     elif week not in {None, "all"}:
@@ -92,7 +104,9 @@ def _rows(
             day = date.fromisoformat(str(week))
         except ValueError:
             raise ConfigError(f"--week {week!r} is no date; write 2026-03-23, last or all") from None
-        conditions.append("?::DATE BETWEEN period::DATE AND period::DATE + 6")
+        # The end in UTC is at most a day after the last local day.
+        conditions.append("?::DATE >= period::DATE AND ?::DATE < period_end::DATE")
+        values.append(day.isoformat())
         values.append(day.isoformat())
     with home.published.connect(read_only=True) as connection:
         found = connection.raw.execute(
