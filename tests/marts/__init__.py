@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,24 @@ def using(catalogue: Catalogue) -> Iterator[None]:
         _in_use.pop()
         _plans.clear()
         _plans.update(kept)
+
+
+def every_guardrail(folder: Path) -> Policy:
+    """The default policy with every guardrail switched on, also those that wait for a number: 1, or ten o'clock."""
+    stated = {"clock": '"10:00"'}
+    lines = ['extends = "default"', 'profile = "all"', 'title = "All"', "acknowledge_conflict = true"]
+    for name, rail in load_policy().latest.guardrails.items():
+        lines.append(f"[guardrails.{name}]\nenabled = true")
+        for part, section in (("thresholds", rail.thresholds), ("settings", rail.settings)):
+            open_values = {key: entry.unit for key, entry in section.values.items() if entry.value is None}
+            lines += [f"[guardrails.{name}.{part}]"] if open_values else []
+            lines += [
+                f'{key} = {{ value = {stated.get(unit, "1")}, unit = "{unit}", provenance = "test" }}'
+                for key, unit in open_values.items()
+            ]
+    file = folder / "all.toml"
+    file.write_text("\n".join(lines))
+    return load_policy(file=file)
 
 
 class World:
