@@ -37,6 +37,7 @@ def partial_weeks(made: World, *, key: str = "c1") -> dict[str, list[int]]:
     return {guardrail: weeks for guardrail, weeks in found.items() if weeks}
 
 
+@pytest.mark.edge_case(7)
 def test_a_week_of_sessions_that_is_lacking_is_partial_for_everybody_the_source_knows(world: World) -> None:
     lack(world, "session", world.day(2), world.day(2, 6))
     for _ in range(2):

@@ -90,6 +90,8 @@ def world() -> World:
     return made
 
 
+@pytest.mark.formula(10)
+@pytest.mark.rule("W05")
 @pytest.mark.parametrize(
     ("client", "active"),
     [
@@ -131,6 +133,8 @@ def test_client_with_two_assignments_counts_once(world: World) -> None:
     assert (row["active_clients"], row["sessions_per_active_client"]) == (1, 2.0)
 
 
+@pytest.mark.formula(12)
+@pytest.mark.rule("W08")
 def test_client_is_new_for_six_weeks_from_the_first_session(world: World) -> None:
     assert world.week_row("caseload_snapshot", 0, key="new42")["new_share"] == 1.0
     assert world.week_row("caseload_snapshot", 0, key="new43")["new_share"] == 0.0

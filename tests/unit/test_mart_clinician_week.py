@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from tests.marts import World
+from tests.marts import EAST, World
 
 EARLY = date(2025, 1, 6)
 
@@ -36,9 +36,40 @@ def world() -> World:
         "void",
         "silent",
         "double",
+        "oncall",
+        "prescriber",
+        "recurring",
+        "stormy",
     ):
         made.clinician(key)
         made.employ(EARLY, key=key)
+    made.clinician("freelance")
+    made.employ(EARLY, key="freelance", fte=None, contract_h_week=None, employment_type="1099")
+    made.open_week(0, 4, key="freelance")
+    made.hold(0, 2, key="freelance")
+
+    for number in range(12):
+        clock = f"{9 + number // 3:02d}:{20 * (number % 3):02d}"
+        made.session(made.day(0), clock, 20, key="prescriber", session_type="medication", clients=[f"m{number}"])
+
+    for week in range(26):
+        made.seat(made.day(week, 3), "09:00", key="recurring", status="booked", booked_via="recurring")
+
+    made.add(
+        "location", location_key="north", practice_key="p", name="North", tz=EAST, tz_source="record", kind="clinic"
+    )
+    made.rows["clinician"][-2]["home_location_key"] = "north"
+    made.open_week(0, 6, key="stormy")
+    made.add(
+        "practice_closure",
+        closure_key="storm",
+        location_key="north",
+        from_date=made.day(0, 1),
+        to_date=made.day(0, 1),
+        start_at=made.at(made.day(0, 1), "12:00"),
+        end_at=made.at(made.day(0, 2), "09:00"),
+        kind="closure",
+    )
 
     made.session(made.day(0), "09:00", 60, key="overlap")
     made.session(made.day(0), "09:30", 60, key="overlap", clients=["k2"])
@@ -61,6 +92,10 @@ def world() -> World:
     made.add("session_clinician", session_key=shared, clinician_key="silent", role="supervisor", counts_direct=False)
 
     made.session(made.day(0, 6), "23:30", 60, key="night")
+
+    made.open_week(0, 4, key="oncall")
+    made.block(made.day(0, 5), "00:00", "08:00", kind="on_call", key="oncall")
+    made.session(made.day(0, 5), "02:00", 45, key="oncall", session_type="crisis")
 
     for weekday in (1, 2):
         made.add(
@@ -118,6 +153,8 @@ def world() -> World:
     return made
 
 
+@pytest.mark.formula(1)
+@pytest.mark.rule("U07")
 def test_overlapping_sessions_count_once(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="overlap")
     # 09:00-10:30 and 11:00-11:30
@@ -126,6 +163,8 @@ def test_overlapping_sessions_count_once(world: World) -> None:
     assert row["share_fallback"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.formula(1)
+@pytest.mark.edge_case(1)
 def test_group_of_eight_counts_its_ninety_minutes_once(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="group")
     assert row["direct_h"] == 1.5
@@ -133,12 +172,14 @@ def test_group_of_eight_counts_its_ninety_minutes_once(world: World) -> None:
     assert (row["sessions_n"], row["groups_n"], row["distinct_clients_n"]) == (1, 1, 8)
 
 
+@pytest.mark.edge_case(1)
 def test_both_co_therapists_get_the_whole_session_and_an_observer_gets_none(world: World) -> None:
     assert world.week_row("clinician_week", 0, key="co1")["direct_h"] == 1.25
     assert world.week_row("clinician_week", 0, key="co2")["direct_h"] == 1.25
     assert world.week_row("clinician_week", 0, key="silent")["direct_h"] == 0.0
 
 
+@pytest.mark.edge_case(6)
 def test_session_past_midnight_belongs_wholly_to_the_week_it_starts(world: World) -> None:
     assert world.week_row("clinician_week", 0, key="night")["direct_h"] == 1.0
 
@@ -166,17 +207,22 @@ def test_ledger_takes_nothing_on_a_day_that_has_a_leave_block(world: World) -> N
     assert (row["available_h"], row["leave_h"]) == (27.0, 3.0)
 
 
+@pytest.mark.formula(2)
+@pytest.mark.edge_case(7)
 def test_protected_and_closed_time_is_taken_off_and_unprotected_is_not(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="protected")
     assert (row["available_h"], row["leave_h"]) == (22.0, 0.0)
 
 
+@pytest.mark.formula(19)
 def test_admin_block_half_taken_counts_nothing(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="admin")
     # 2 h less 0.5 h; then 2 h of which 1 h is taken: half, so nothing; the last is not protected
     assert (row["admin_protected_h"], row["supervision_h"]) == (1.5, 1.5)
 
 
+@pytest.mark.formula(2, 3)
+@pytest.mark.rule("U01")
 def test_direct_time_outside_blocks_adds_to_available_time(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="unblocked")
     # 20 h open until 12:00; the session runs 11:00-13:00
@@ -193,6 +239,7 @@ def test_week_below_the_least_available_hours_is_not_evaluated(world: World) -> 
     )
 
 
+@pytest.mark.rule("U16")
 def test_week_with_forty_percent_left_is_partial(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="partial")
     assert (row["available_h"] / row["template_h"], row["evaluability"]) == (0.4, "partial")
@@ -210,6 +257,7 @@ def test_hours_by_modality_add_up_where_nothing_overlaps(world: World) -> None:
     assert row["direct_h"] == 2.0
 
 
+@pytest.mark.edge_case(17)
 def test_partial_session_counts_its_minutes_and_a_voided_one_nothing(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="void")
     assert (row["direct_h"], row["sessions_n"], row["unknown_status_sessions_n"]) == (0.75, 1, 1)
@@ -221,11 +269,43 @@ def test_no_offered_time_is_null_and_not_zero(world: World) -> None:
     assert (row["evaluability"], row["evaluability_reason"]) == ("not_evaluated", "no_source")
 
 
+@pytest.mark.edge_case(10)
 def test_records_of_one_person_in_two_sources_are_one_clinician(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="double")
     # 1.0 and 0.4 on the same days add up to the cap
     assert row["fte"] == 1.2
     assert world.select("SELECT * FROM marts.clinician_week WHERE clinician_key = 'hr-double'") == []
+
+
+@pytest.mark.edge_case(6)
+def test_crisis_at_night_on_call_counts_as_direct_time(world: World) -> None:
+    row = world.week_row("clinician_week", 0, key="oncall")
+    assert (row["direct_h"], row["unblocked_h"], row["available_h"]) == (0.75, 0.75, 20.75)
+
+
+@pytest.mark.edge_case(7)
+@pytest.mark.rule("U16")
+def test_closure_of_a_location_takes_the_time_of_those_at_home_there(world: World) -> None:
+    # Tuesday 12:00 to Wednesday 09:00, of 08:00-14:00 each day
+    assert world.week_row("clinician_week", 0, key="stormy")["available_h"] == 30.0 - 2.0 - 1.0
+    assert world.week_row("clinician_week", 0, key="oncall")["available_h"] == 20.75
+
+
+@pytest.mark.edge_case(11)
+def test_contractor_without_contract_hours_is_measured_by_available_time_only(world: World) -> None:
+    row = world.week_row("clinician_week", 0, key="freelance")
+    assert (row["utilization_ratio"], row["paid_productivity_ratio"], row["fte"]) == (0.1, None, None)
+
+
+@pytest.mark.edge_case(14)
+def test_twenty_minute_visits_count_their_minutes(world: World) -> None:
+    row = world.week_row("clinician_week", 0, key="prescriber")
+    assert (row["sessions_n"], row["direct_h"]) == (12, 4.0)
+
+
+@pytest.mark.edge_case(15)
+def test_of_a_series_booked_for_half_a_year_a_week_has_its_own_appointment_only(world: World) -> None:
+    assert world.week_row("clinician_week", 0, key="recurring")["booked_h"] == pytest.approx(50 / 60)
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +340,7 @@ def changes() -> World:
     return made
 
 
+@pytest.mark.edge_case(5)
 def test_week_of_the_spring_change_has_167_hours(changes: World) -> None:
     row = changes.week_row("clinician_week", 8)
     assert (row["week_end_at"] - row["week_start_at"]) == timedelta(hours=167)
@@ -276,6 +357,7 @@ def test_template_follows_the_clock_on_the_day_it_changes(changes: World) -> Non
     assert changes.week_row("clinician_week", 7)["template_h"] == 12.0
 
 
+@pytest.mark.edge_case(9)
 def test_spine_begins_and_ends_with_the_weeks_of_employment(changes: World) -> None:
     rows = changes.select(
         "SELECT clinician_key, min(week_id) AS first, max(week_id) AS last FROM marts.clinician_week"
@@ -296,6 +378,7 @@ def test_week_that_has_not_ended_has_no_row(changes: World) -> None:
     assert changes.select(f"SELECT * FROM marts.clinician_week WHERE week_id >= DATE '{changes.day(10)}'") == []
 
 
+@pytest.mark.edge_case(11)
 def test_fte_that_changes_in_the_week_is_weighted_by_days(changes: World) -> None:
     # four days at 1.0, three at 0.5
     assert changes.week_row("clinician_week", 0, key="mid")["fte"] == pytest.approx(5.5 / 7)
@@ -310,6 +393,7 @@ def test_start_inside_the_week_is_month_one(changes: World) -> None:
     assert changes.week_row("clinician_week", 1, key="starter")["tenure_month"] == 1
 
 
+@pytest.mark.edge_case(10)
 def test_gap_of_one_day_keeps_tenure_and_one_of_two_days_ends_it(changes: World) -> None:
     assert changes.week_row("clinician_week", 1, key="gap")["tenure_month"] == 13
     assert changes.week_row("clinician_week", 1, key="rehired")["tenure_month"] == 1

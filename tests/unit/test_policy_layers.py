@@ -42,6 +42,7 @@ def warned(world: World, week: int = 1, *, key: str = "c1") -> tuple[str, float,
     return row["state"], row["threshold_warn"], row["layer"]
 
 
+@pytest.mark.edge_case(13)
 @pytest.mark.rule("U11")
 def test_a_role_has_a_value_of_its_own_scaled_by_fte(world: World, tmp_path: Path) -> None:
     world.run(weeks=4, policy=policy(tmp_path, 'kind = "role"\nmatch = "intern"\n' + WARN % 16))

@@ -55,6 +55,8 @@ def hours() -> World:
     return made
 
 
+@pytest.mark.formula(4)
+@pytest.mark.rule("W01", "W02")
 @pytest.mark.parametrize(
     ("key", "week", "says"),
     [
@@ -162,6 +164,9 @@ def spread(made: World, key: str, week: int, hours: float) -> None:
             made.session(made.day(week, weekday), "08:00", round(today * 60), key=key)
 
 
+@pytest.mark.formula(4)
+@pytest.mark.rule("U01", "U02", "U03", "U04", "U13")
+@pytest.mark.edge_case(8)
 @pytest.mark.parametrize(
     ("key", "week", "says"),
     [
@@ -231,6 +236,7 @@ def counts() -> World:
     return made
 
 
+@pytest.mark.rule("W04")
 @pytest.mark.parametrize(
     ("key", "says"),
     [

@@ -336,6 +336,17 @@ def weeks() -> World:
     return made
 
 
+@pytest.mark.edge_case(14)
+def test_scoring_a_test_is_work_and_no_direct_time() -> None:
+    made = a_world()
+    made.employ(EARLY)
+    made.session(made.day(0), "09:00", 120, session_type="testing")
+    entry(made, made.day(0), 180, clock="13:00", kind="other")
+    made.run(weeks=1)
+    row = made.week_row("clinician_week", 0)
+    assert (row["direct_h"], row["total_work_h"]) == (2.0, 5.0)
+
+
 @pytest.mark.formula(20)
 @pytest.mark.rule("H08", "H09")
 @pytest.mark.edge_case(8)
