@@ -32,7 +32,9 @@ def with_known_until(rows: Table, tables: CanonicalTables, *entities: str) -> Ta
     joined = rows.cross_join(ends)
     until = {
         f"{name}_until_s": ifelse(
-            joined[f"{name}_n"] == 0, ibis.least(joined[f"{name}_end"], seconds(tables.as_of)), ibis.null("int64")
+            (joined[f"{name}_n"] == 0) & joined[f"{name}_end"].notnull(),
+            ibis.least(joined[f"{name}_end"], seconds(tables.as_of)),
+            ibis.null("int64"),
         )
         for name in entities
     }

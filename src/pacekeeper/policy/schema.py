@@ -72,7 +72,7 @@ UNITS: Final = frozenset(
 THRESHOLD_UNITS: Final = WHOLE_UNITS | COUNT_UNITS | NUMBER_UNITS | SIGNED_UNITS
 RAMP_UNITS: Final = ("clients", "sessions", "hours")
 SEVERITIES: Final = ("warn", "error")
-SUBJECTS: Final = ("clinician", "practice", "team", "client", "alert")
+SUBJECTS: Final = ("clinician", "practice", "team", "client", "alert", "service_line", "contract")
 GUARDRAIL_TEXTS: Final = ("title", "period", "owner", "severity")
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
