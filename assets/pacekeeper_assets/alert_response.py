@@ -55,8 +55,6 @@ def alert_response(tables: CanonicalTables, policy: Policy) -> Table:
         unreviewed_n=_late(rows.is_reviewed_in_time),
         unreviewed_risk_n=_late(rows.is_risk_reviewed_in_time),
         unnotified_n=_late(rows.is_dual_notified),
-        is_review_unclear=rows.asks_review & rows.is_reviewed_in_time.isnull(),
-        is_risk_review_unclear=rows.asks_risk_review & rows.is_risk_reviewed_in_time.isnull(),
     )
     never = ibis.null("timestamp('UTC', 6)")
     found = found.mutate(
@@ -221,8 +219,6 @@ ALERT_RESPONSE = Mart(
         MartColumn("asks_review", "flag", "", "Whether it counts among the alerts judged by review: reviewed, or due."),
         MartColumn("asks_risk_review", "flag", "", "The same for safety items."),
         MartColumn("asks_notice", "flag", "", "The same for notification of both."),
-        MartColumn("is_review_unclear", "flag", "", "Whether a source closed it without saying when."),
-        MartColumn("is_risk_review_unclear", "flag", "", "The same for safety items."),
     ),
     build=alert_response,
 )
@@ -237,7 +233,6 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         "offtrack_review",
         mart="alert_response",
         value="unreviewed_n",
-        partial="is_review_unclear",
         only="asks_review",
         needs=_REVIEWS,
         grain=_until("review_due_at"),
@@ -246,7 +241,6 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         "safety_review",
         mart="alert_response",
         value="unreviewed_risk_n",
-        partial="is_risk_review_unclear",
         only="asks_risk_review",
         needs=_RISK,
         grain=_until("safety_due_at"),

@@ -80,15 +80,15 @@ def percentile_curve(rows: Table, outcome: Section) -> Table:
     enough = own.group_by("instrument", "respondent").aggregate(episodes_n=own.episode_key.nunique())
     enough = enough.filter(enough.episodes_n >= outcome.whole("curve_min_episodes"))
     places = own.group_by(*_CELL).aggregate(
-        limit=own.worse.quantile(outcome.number("curve_percentile")), cell_n=own.episode_key.nunique()
+        highest=own.worse.quantile(outcome.number("curve_percentile")), cell_n=own.episode_key.nunique()
     )
     places = places.filter(places.cell_n >= outcome.whole("curve_min_cell"))
     places = places.semi_join(enough, ["instrument", "respondent"])
-    joined = rows.left_join(places.select(*_CELL, "limit"), _CELL)
+    joined = rows.left_join(places.select(*_CELL, "highest"), _CELL)
     joined = joined.drop(*(f"{name}_right" for name in _CELL))
     return joined.mutate(
-        on_track=ifelse(joined.sequence_no > 1, joined.worse <= joined.limit, ibis.null("boolean"))
-    ).drop("limit")
+        on_track=ifelse(joined.sequence_no > 1, joined.worse <= joined.highest, ibis.null("boolean"))
+    ).drop("highest")
 
 
 def _holds_the_best(rows: Table) -> Value:
