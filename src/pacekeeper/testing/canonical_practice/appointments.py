@@ -40,12 +40,13 @@ def _place(canvas: Canvas) -> None:
         )
         SELECT v.*, d.base_s, d.base_s + v.minute * 60 AS start_s, d.base_s + (v.minute + v.unit) * 60 AS end_s,
             week > to_week AS is_surplus, week < from_week + period AS is_first, o.kind AS off_kind,
-            c.is_underbooked, c.has_second, c.location_n, c.zone_no
+            c.is_overloaded, c.has_second, c.location_n, c.zone_no
         FROM seen v JOIN w_clinician c ON c.n = v.c
         JOIN w_day d ON d.zone_no = c.zone_no AND d.day = v.day
         LEFT JOIN w_off o ON o.c = v.c AND o.day = v.day AND (NOT o.is_half OR v.minute >= 780)
         WHERE (is_handed OR v.day <= v.closes) AND coalesce(o.kind <> 'parental', true)
-          AND u('booked', v.id) < if(c.is_underbooked, 0.6, {s.booked_seat})
+          AND u('booked', v.id) < CASE WHEN c.is_underbooked THEN 0.6 WHEN c.is_overloaded THEN 1
+               ELSE {s.booked_seat} END
           AND NOT coalesce(o.kind = 'holiday' AND u('holiday', v.id) < {s.holiday_not_booked}, false)
     """,
     )

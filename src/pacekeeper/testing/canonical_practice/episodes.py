@@ -55,7 +55,7 @@ def _make_raw_episodes(canvas: Canvas) -> None:
                 ELSE 6 + floor(34 * pow(u('length', track * 128 + o), 1.4))::BIGINT END AS length
             FROM turns
         ), placed AS (
-            SELECT *, length + below('gap', id, 4) AS taken,
+            SELECT *, length + below('gap', id, 2) AS taken,
                 -below('begin', track, {_WEEKS_BEFORE}) AS begins FROM lengths
         ), dated AS (
             SELECT *, greatest(begins, week_of(opens) + 1 - if(opens < day(0, 0), 400, 0)) + coalesce(sum(taken) OVER

@@ -18,9 +18,9 @@ def make_notes(canvas: Canvas) -> None:
     when = choose(
         "u('note when', n)",
         {
-            "never": s.unsigned_note,
-            "late": "if(s.c % 7 = 3, 3, 1) * " + str(s.late_note),
-            "evening": "if(s.c % 5 = 1, 3, 0.7) * " + str(s.evening_note),
+            "never": f"if(s.c % 3 = 0, 0, 1) * {s.unsigned_note}",
+            "late": f"CASE WHEN s.c % 3 = 0 THEN 0.1 WHEN s.c % 7 = 4 THEN 4 ELSE 0.7 END * {s.late_note}",
+            "evening": f"if(s.c % 5 = 1, 3, 0.7) * {s.evening_note}",
             "night": s.night_note,
             "early": s.early_note,
             "end_of_day": 0.15,

@@ -100,7 +100,7 @@ def _make_clinicians(canvas: Canvas) -> None:
             FROM settled c JOIN (SELECT n AS location_n, zone_no FROM w_location) l USING (location_n)
         )
         SELECT *, 0.6 AS fte_after,
-            CASE WHEN is_owner THEN 12 WHEN is_overloaded AND NOT is_part_time AND role = 'therapist' THEN 44
+            CASE WHEN is_owner THEN 12 WHEN is_overloaded AND NOT is_part_time AND role = 'therapist' THEN 46
                 WHEN role = 'supervisor' THEN 16 ELSE round(28 * fte)::INTEGER + below('offered', n, 4) END AS hours,
             CASE WHEN role <> 'prescriber' AND role <> 'tester' THEN
                 row_number() OVER (ORDER BY role IN ('prescriber', 'tester', 'intern'), u('group', n), n)

@@ -26,7 +26,7 @@ def make_referrals(canvas: Canvas) -> None:
                 FROM w_visit GROUP BY e
         )
         SELECT e * 4 AS n, e, client_id, c, service_line, 'in' AS direction, 'accepted' AS outcome, v.offered_s,
-            v.attended_s, v.offered_s - {_DAY} * (6 + below('waits', e, 40)) AS inquiry_s, closed_on
+            v.attended_s, v.offered_s - {_DAY} * (3 + floor(25 * pow(u('waits', e), 2))::BIGINT) AS inquiry_s, closed_on
         FROM w_episode JOIN visit v USING (e) WHERE from_week > 0 AND u('referred', e) < 0.9
         UNION ALL
         SELECT e * 4 + 1, e, NULL, c, service_line, 'in', NULL, NULL, NULL, epoch(day(from_week, weekday))::BIGINT
@@ -46,8 +46,8 @@ def make_referrals(canvas: Canvas) -> None:
         WITH judged AS (SELECT * REPLACE (coalesce(outcome, {lost}) AS outcome) FROM w_referral
             WHERE inquiry_s < {now}),
         timed AS (
-            SELECT *, inquiry_s + 3600 + below('responds', n, 3 * {_DAY}) AS responded_s,
-                inquiry_s + {_DAY} + below('screens', n, 4 * {_DAY}) + 3 * {_DAY} AS screened_s FROM judged
+            SELECT *, inquiry_s + 1800 + below('responds', n, 36 * 3600) AS responded_s,
+                inquiry_s + 38 * 3600 + below('screens', n, {_DAY}) AS screened_s FROM judged
         )
         SELECT k('referral', n) AS referral_key, CASE WHEN client_id IS NOT NULL THEN k('client', client_id) END
                 AS client_key, CASE WHEN u('asks for', n) < 0.3 OR direction = 'out' THEN ehr_clinician(c, false) END

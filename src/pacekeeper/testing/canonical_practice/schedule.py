@@ -108,8 +108,8 @@ def _write_protected_time(canvas: Canvas) -> None:
         # kind, weekday (null = every weekday), from, to, whether it is protected, who has it
         ("lunch", None, 720, 765, True, "true"),
         ("huddle", 0, 525, 540, True, "true"),
-        ("documentation", None, 960, 990, True, "w.c % 3 = 0 AND w.weekday < 4"),
-        ("admin", 3, 900, 960, False, "w.c % 3 = 1"),
+        ("documentation", None, 960, 1020, True, "w.c % 3 = 0 AND w.weekday < 4"),
+        ("admin", 4, 840, 1020, True, "w.c % 2 = 0"),
         ("supervision", 1, 660, 720, True, "w.c IN (SELECT n FROM w_supervised)"),
         ("team_meeting", 2, 720, 780, True, "w.week % 2 = 0"),
         ("training", 4, 840, 960, True, "w.week % 8 = 3"),

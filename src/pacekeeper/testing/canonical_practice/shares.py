@@ -53,17 +53,17 @@ class Shares:
     minor_client: float = 0.12
     weekly_client: float = 0.45
     # Appointments
-    booked_seat: float = 0.96
+    booked_seat: float = 0.98
     no_show: float = 0.055
     late_cancel: float = 0.03
-    advance_cancel: float = 0.06
+    advance_cancel: float = 0.045
     cancel_at_start: float = 0.004
     cancel_time_unknown: float = 0.008
     clinician_cancel: float = 0.012
     rescheduled: float = 0.02
     entered_in_error: float = 0.005
-    unknown_appointment: float = 0.004
-    unreviewed_appointment: float = 0.004
+    unknown_appointment: float = 0.0015
+    unreviewed_appointment: float = 0.0015
     booked_at_unknown: float = 0.02
     # Sessions
     kept_without_session: float = 0.005
@@ -71,15 +71,15 @@ class Shares:
     nominal_duration_session: float = 0.05
     entered_duration_session: float = 0.10
     partial_session: float = 0.015
-    voided_session: float = 0.003
-    unknown_session: float = 0.003
-    unreviewed_session: float = 0.003
+    voided_session: float = 0.002
+    unknown_session: float = 0.0015
+    unreviewed_session: float = 0.0015
     on_call_week: float = 0.35
     overlapping_week: float = 0.05
     # Notes, messages, log
     missing_note: float = 0.02
-    unsigned_note: float = 0.02
-    late_note: float = 0.06
+    unsigned_note: float = 0.01
+    late_note: float = 0.04
     evening_note: float = 0.12
     night_note: float = 0.01
     early_note: float = 0.01
