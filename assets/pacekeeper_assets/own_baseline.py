@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
-from pacekeeper.measures.in_force import in_force, number
+from pacekeeper.measures.in_force import number
 from pacekeeper.measures.instant import day_number, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.needs import Input, Needs
@@ -18,7 +18,6 @@ from pacekeeper_assets.periods import PERSON_MONTH
 from pacekeeper_assets.productivity import PERSON_BLOCK, PERSON_SOURCE
 
 _SECTION = "own_limit"
-_SECONDS_PER_MINUTE = 60
 # Limits of an XmR chart: 2.66 mean moving ranges are three standard deviations (as Wheeler gives them).
 _SIGMA_PER_RANGE = 2.66 / 3
 _BASELINE_MONTHS = 12
@@ -28,12 +27,11 @@ _KNOWN_BY = {
     "sick_days": ("pto_ledger", "schedule_block"),
     "meetings": ("time_entry",),
     "notes_amended": ("note",),
-    "late_internal_messages": ("message",),
 }
 
 
 def own_baseline_month(tables: CanonicalTables, policy: Policy) -> Table:
-    events = ibis.union(_sick_days(tables), _meetings(tables), _amended(tables), _late_messages(tables, policy))
+    events = ibis.union(_sick_days(tables), _meetings(tables), _amended(tables))
     months = with_known(tables.person_month, tables, *dict.fromkeys(e for group in _KNOWN_BY.values() for e in group))
     joined = months.select("person_key", "month_id", "first_no", "last_no").inner_join(events, "person_key")
     within = joined.filter((joined.day_no >= joined.first_no) & (joined.day_no <= joined.last_no))
@@ -120,25 +118,6 @@ def _amended(tables: CanonicalTables) -> Table:
     return _events(dated, "notes_amended", amount.cast("int64"))
 
 
-def _late_messages(tables: CanonicalTables, policy: Policy) -> Table:
-    sent = with_person(tables.message.filter(tables.message.clinician_key.notnull()), tables)
-    sent = sent.filter((sent.direction == "internal") & sent.sent_at.notnull())
-    sent = sent.select("person_key", at_s=seconds(sent.sent_at))
-    dated = on_local_day(sent, tables.person_day, at="at_s")
-    minute = (dated.at_s - dated.day_from_s) / float(_SECONDS_PER_MINUTE)
-
-    def clock(key: str) -> Value:
-        return in_force(policy, dated.week_id, lambda rev: _minute_of_day(rev.section(_SECTION).word(key)))
-
-    is_quiet = (minute >= clock("quiet_from")) | (minute < clock("quiet_to"))
-    return _events(dated.filter(is_quiet), "late_internal_messages")
-
-
-def _minute_of_day(clock: str) -> float:
-    hour, minute = clock.split(":")
-    return float(int(hour) * 60 + int(minute))
-
-
 _SUBJECTS = (Input("clinician", ("clinician_key",)),)
 _SICK = Needs(
     subjects=_SUBJECTS,
@@ -157,7 +136,6 @@ _ANY = Needs(
             *_SICK.required[0],
             Input("time_entry", ("clinician_key", "entry_date"), {"kind": ("meeting",)}),
             *_NOTES.required[0],
-            Input("message", ("clinician_key", "sent_at"), {"direction": ("internal",)}),
         ),
     ),
 )
@@ -176,7 +154,6 @@ OWN_BASELINE_MONTH = Mart(
         "schedule_block",
         "time_entry",
         "note",
-        "message",
         "calendar_day",
         "practice",
         "appointment",
@@ -193,9 +170,8 @@ OWN_BASELINE_MONTH = Mart(
             "text",
             "",
             "sick_days: days with an approved sick entry or a sick block; meetings: time entries of meetings that took "
-            "place; notes_amended: notes begun in the month and changed after signing; late_internal_messages: "
-            "internal messages sent from policy own_limit.quiet_from to quiet_to, local time.",
-            rules=("H12", "D17", "D18"),
+            "place; notes_amended: notes begun in the month and changed after signing.",
+            rules=("H12", "D18"),
         ),
         MartColumn("is_sick_days", "flag", "", "Whether measure is sick_days."),
         MartColumn("is_notes_amended", "flag", "", "Whether measure is notes_amended."),
@@ -205,7 +181,7 @@ OWN_BASELINE_MONTH = Mart(
             "see measure",
             "How many. Null: no source that could tell knows the person, or it does not count changes of notes.",
             needs=_ANY,
-            rules=("H12", "D17", "D18"),
+            rules=("H12", "D18"),
         ),
         MartColumn(
             "baseline_months_n",

@@ -53,18 +53,6 @@ def world() -> World:
     # The calendar names one of these days, too, and the ledger one that was not approved.
     made.block(date(2026, 8, 5), "08:00", "16:00", kind="sick")
     made.leave(date(2026, 8, 20), 8, kind="sick", is_approved=False)
-    for clock in ("19:59", "22:00", "06:59"):
-        at = made.at(date(2026, 8, 4), clock)
-        made.add(
-            "message",
-            message_key=f"m{clock}",
-            clinician_key="c1",
-            direction="internal",
-            category="admin",
-            urgency="unknown",
-            status="sent",
-            sent_at=at,
-        )
     made.run(weeks=35)
     return made
 
@@ -93,11 +81,6 @@ def test_where_months_do_not_differ_the_least_spread_of_the_policy_holds(world: 
     assert (row["value"], row["baseline_mean"], row["own_hi"], row["own_sigma"]) == (6, 0, 3, 6)
     assert says(world, "notes_amended_own_limit", 8) == ("breach", "above_ceiling")
     assert says(world, "notes_amended_own_limit", 7) == ("pass", None)
-
-
-@pytest.mark.rule("D17")
-def test_internal_messages_late_in_the_evening_and_early_in_the_morning_count(world: World) -> None:
-    assert month_row(world, 8, "late_internal_messages")["value"] == 2
 
 
 @pytest.mark.rule("H12", "D18")
