@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import date
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,24 @@ def test_file_without_a_base_must_state_everything(tmp_path: Path) -> None:
     text = 'profile = "own"\ntitle = "Own"\neffective_from = 2026-01-05\n'
     with pytest.raises(PolicyError, match=r"policy.toml: fte is missing; .*extends"):
         load_policy(file=written(tmp_path, text))
+
+
+@pytest.mark.rule("U12")
+def test_policy_says_what_counts_and_how_groups_count() -> None:
+    settings = load_policy().guardrail("direct_hours").settings
+    assert (settings.word("count_basis"), settings.word("group_rule")) == ("completed", "one_interval")
+    assert set(settings.words("countable")) >= {"intake", "group"}
+
+
+@pytest.mark.rule("U12")
+def test_policy_that_does_not_say_what_counts_is_refused(tmp_path: Path) -> None:
+    default = resources.files("pacekeeper.policy") / "profiles" / "default.toml"
+    lines = default.read_text(encoding="utf-8").splitlines()
+    silent = "\n".join(line for line in lines if not line.startswith("count_basis"))
+    # What only the shipped block may say is left out, as a practice's own whole policy would.
+    shipped_only = re.compile(r"^(subject|rules|ascending|excludes) = .*$|, choices = \[[^]]*\]", re.MULTILINE)
+    with pytest.raises(PolicyError, match="count_basis is missing"):
+        load_policy(file=written(tmp_path, shipped_only.sub("", silent)))
 
 
 def test_unknown_profile_and_missing_file_are_named(tmp_path: Path) -> None:
