@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +18,9 @@ def pytest_configure() -> None:
     for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, default)
+    # Nights of tests share what they compile; settings of a test's own win.
+    shared = Path(tempfile.gettempdir()) / f"pacekeeper-plans-{os.getuid()}"
+    os.environ.setdefault("PACEKEEPER_WAREHOUSE__PLANS_DIR", str(shared))
     # The same examples every time. HYPOTHESIS_PROFILE=explore looks for new ones.
     hypothesis.settings.register_profile("fixed", derandomize=True)
     hypothesis.settings.register_profile("explore", derandomize=False)

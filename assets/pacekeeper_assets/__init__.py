@@ -15,6 +15,8 @@ from pacekeeper.measures.packs import PackFailure, extended, installed_packs
 from pacekeeper.policy import plugin_failures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ibis.backends.duckdb import Backend
 
     from pacekeeper.measures.completeness import SourceCompleteness
@@ -119,14 +121,15 @@ def __getattr__(name: str) -> object:
 
 
 def materialise(
-    con: Backend, *, as_of: datetime, policy: Policy, completeness: Iterable[SourceCompleteness]
+    con: Backend, *, as_of: datetime, policy: Policy, completeness: Iterable[SourceCompleteness], plans: Path
 ) -> dict[str, int]:
     """Build every mart into schema `marts` of the connection; rows per mart come back.
 
     Reads schema `canonical`, which must have every table of the contract. `guardrail_result` gains versions, the
-    other marts are replaced. Needs the only writer of the database.
+    other marts are replaced. Needs the only writer of the database. plans: folder in which compiled plans are kept.
     """
     from pacekeeper.measures.materialise import materialise_marts
-    from pacekeeper.measures.plan import compile_plan
+    from pacekeeper.measures.plan_cache import kept_plan
 
-    return materialise_marts(con, compile_plan(_catalogue()[0], policy), as_of=as_of, completeness=completeness)
+    plan = kept_plan(plans, _catalogue()[0], policy)
+    return materialise_marts(con, plan, as_of=as_of, completeness=completeness)

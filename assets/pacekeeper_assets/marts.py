@@ -34,7 +34,11 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
             as_of = as_of_run(home, context.run_id)
             with home.warehouse.connect() as connection:
                 rows = materialise(
-                    connection.ibis, as_of=as_of, policy=home.policy(), completeness=source_completeness(home)
+                    connection.ibis,
+                    as_of=as_of,
+                    policy=home.policy(),
+                    completeness=source_completeness(home),
+                    plans=home.plans_dir,
                 )
                 states = connection.raw.execute(
                     "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current GROUP BY 1, 2 "

@@ -63,6 +63,12 @@ class PracticeHome:
         return self.data_dir / "dagster"
 
     @property
+    def plans_dir(self) -> Path:
+        """Where compiled plans are kept: the folder in the settings, else one of the data folder."""
+        own = self.settings.warehouse.plans_dir
+        return self.data_dir / "plans" if own is None else self.settings.home / own
+
+    @property
     def published_dir(self) -> Path:
         return self.data_dir / "published"
 

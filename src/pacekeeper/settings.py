@@ -96,6 +96,9 @@ class WarehouseSettings(_Section):
     memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(\.[0-9]{1,3})? ?[KMGT]i?B$")] | None = Field(
         default=None, description="such as `8GB`, above which DuckDB spills to disk; without one, half of the memory"
     )
+    plans_dir: Path | None = Field(
+        default=None, description="folder for compiled plans of the marts; without one, `plans` in the data folder"
+    )
 
 
 class SourceSettings(_Section):

@@ -36,7 +36,13 @@ def replay(home: PracticeHome, *, source: str | None = None, entity: str | None 
         try:
             results = map_sources(home, run_id=run_id, as_of=last.as_of, source=source, entity=entity)
             with home.warehouse.connect() as connection:
-                materialise(connection.ibis, as_of=last.as_of, policy=policy, completeness=source_completeness(home))
+                materialise(
+                    connection.ibis,
+                    as_of=last.as_of,
+                    policy=policy,
+                    completeness=source_completeness(home),
+                    plans=home.plans_dir,
+                )
             home.publish()
             state = "success"
         finally:

@@ -14,10 +14,12 @@ from pathlib import Path
 from pacekeeper.home import PracticeHome
 from pacekeeper.landing.night import land_sources
 from pacekeeper.mapping.night import map_sources
+from pacekeeper.measures.materialise import materialise_marts
 from pacekeeper.ops import SourceRun
 from pacekeeper.settings import load_settings
 from pacekeeper.testing import FhirServer, Practice
 from pacekeeper_app.demo_home import write_demo_home
+from tests.marts import CORE, plan_of
 
 #: What the installed `pacekeeper` script does.
 _ENTRY = "import sys; from pacekeeper_app.cli import main; sys.argv[0] = 'pacekeeper'; main()"
@@ -95,9 +97,14 @@ def iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def night_without_dagster(home: PracticeHome, as_of: datetime, *, run_id: str) -> dict[str, SourceRun]:
-    """A whole night by the functions the assets call: a third of the time. Results by source."""
-    from pacekeeper_assets import MARTS, materialise
+def night_without_dagster(
+    home: PracticeHome, as_of: datetime, *, run_id: str, only: tuple[str, ...] = CORE
+) -> dict[str, SourceRun]:
+    """A night by the functions the assets call: a third of the time. Results by source.
+
+    only: the marts and guardrails that are built; none named = all.
+    """
+    from pacekeeper_assets import MARTS
     from pacekeeper_assets.marts import source_completeness
     from pacekeeper_assets.practice_resource import start_run
 
@@ -106,7 +113,9 @@ def night_without_dagster(home: PracticeHome, as_of: datetime, *, run_id: str) -
     results = land_sources(home, run_id=run_id, as_of=as_of)
     map_sources(home, run_id=run_id, as_of=as_of)
     with home.warehouse.connect() as connection:
-        materialise(connection.ibis, as_of=as_of, policy=home.policy(), completeness=source_completeness(home))
+        materialise_marts(
+            connection.ibis, plan_of(home.policy(), only), as_of=as_of, completeness=source_completeness(home)
+        )
     home.publish()
     home.ops.finish_run(run_id, state="success", ended_at=datetime.now(UTC))
     return {result.source: result for result in results}

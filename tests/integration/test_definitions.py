@@ -13,6 +13,7 @@ import pytest
 from pacekeeper.contract import ENTITIES
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun, StreamState
+from pacekeeper.policy import load_policy
 from pacekeeper.settings import load_settings
 from pacekeeper.testing import FhirServer, build_practice
 from pacekeeper_app.definitions import build_definitions
@@ -20,7 +21,8 @@ from pacekeeper_assets import MARTS
 from pacekeeper_assets.practice_resource import start_run
 from tests.integration.practice_run import night_without_dagster, write_small_home
 
-GUARDRAILS = ("active_caseload", "direct_hours", "no_show", "utilization")
+GUARDRAILS = load_policy().guardrail_ids
+ALL_PASS = "UPDATE marts.guardrail_result SET state = 'pass', reason = NULL"
 Outcomes = dict[tuple[str, str], dg.AssetCheckEvaluation]
 
 
@@ -44,9 +46,21 @@ class CheckedHome:
             )
         return {(e.asset_key.to_user_string(), e.check_name): e for e in result.get_asset_check_evaluations()}
 
+    @property
+    def judged(self) -> set[str]:
+        """Guardrails with a verdict; of clients and alerts there may be nothing to judge."""
+        with self.home.warehouse.connect() as connection:
+            rows = connection.raw.execute("SELECT DISTINCT guardrail_id FROM marts.guardrail_result").fetchall()
+        return {name for (name,) in rows}
+
     def execute(self, sql: str) -> None:
         with self.home.warehouse.connect() as connection:
             connection.raw.execute(sql)
+
+
+def unjudged(checked: CheckedHome) -> set[tuple[str, str]]:
+    """Checks that are red because there is nothing to judge."""
+    return {("marts/guardrail_result", f"{name}_measurable") for name in set(GUARDRAILS) - checked.judged}
 
 
 def red(outcomes: Outcomes) -> set[tuple[str, str]]:
@@ -68,9 +82,9 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> CheckedHome:
     practice = build_practice(clinicians=3, weeks=7)
     with FhirServer(practice.resources, page_size=500) as server:
         home = write_small_home(folder, practice, server)
-        night_without_dagster(home, practice.as_of, run_id="night")
+        night_without_dagster(home, practice.as_of, run_id="night", only=())
     checked = CheckedHome(home, practice.as_of)
-    checked.execute("UPDATE marts.guardrail_result SET state = 'pass', reason = NULL")
+    checked.execute(ALL_PASS)
     return checked
 
 
@@ -145,7 +159,8 @@ def test_every_entity_has_a_contract_check(unconfigured: dg.RepositoryDefinition
 def test_all_checks_are_green_after_a_good_night(checked: CheckedHome) -> None:
     outcomes = checked.run_checks()
     assert len(outcomes) > 40
-    assert red(outcomes) == set()
+    assert len(checked.judged) > 20
+    assert red(outcomes) == unjudged(checked), "without a verdict nothing is measured"
 
 
 @pytest.fixture
@@ -166,28 +181,27 @@ def test_a_breach_and_an_unknown_in_the_last_week_turn_their_checks_red(
     checked: CheckedHome, undone: Callable[[str, str], None]
 ) -> None:
     last = (
-        "(SELECT guardrail_id, min(subject_key), max(period) FROM marts.guardrail_result AS r WHERE is_current AND "
-        "period = (SELECT max(period) FROM marts.guardrail_result) GROUP BY guardrail_id)"
+        "(SELECT guardrail_id, min(subject_key), period FROM marts.guardrail_result AS r WHERE is_current AND period = "
+        "(SELECT max(period) FROM marts.guardrail_result AS o WHERE o.guardrail_id = r.guardrail_id) GROUP BY ALL)"
     )
     chosen = f"WHERE (guardrail_id, subject_key, period) IN {last}"
-    all_pass = "UPDATE marts.guardrail_result SET state = 'pass', reason = NULL"
-    undone(f"UPDATE marts.guardrail_result SET state = 'breach', reason = 'above_ceiling' {chosen}", all_pass)
-    found = {key for key in red(checked.run_checks()) if key[0] == "marts/guardrail_result"}
-    assert {name for _, name in found} == {f"{guardrail}_breach" for guardrail in GUARDRAILS}
+    undone(f"UPDATE marts.guardrail_result SET state = 'breach', reason = 'above_ceiling' {chosen}", ALL_PASS)
+    found = red(checked.run_checks()) - unjudged(checked)
+    assert {name for _, name in found} == {f"{guardrail}_breach" for guardrail in checked.judged}
 
-    undone(f"UPDATE marts.guardrail_result SET state = 'unknown', reason = 'stale' {chosen}", all_pass)
+    undone(f"UPDATE marts.guardrail_result SET state = 'unknown', reason = 'stale' {chosen}", ALL_PASS)
     outcomes = checked.run_checks()
-    assert {name for _, name in red(outcomes)} == {f"{guardrail}_measurable" for guardrail in GUARDRAILS}
+    assert {name for _, name in red(outcomes) - unjudged(checked)} == {f"{name}_measurable" for name in checked.judged}
     assert "unknown" in (outcomes["marts/guardrail_result", "no_show_measurable"].description or "")
 
 
 def test_a_breach_of_an_earlier_week_is_history(checked: CheckedHome, undone: Callable[[str, str], None]) -> None:
     undone(
         "UPDATE marts.guardrail_result SET state = 'breach' "
-        "WHERE period = (SELECT min(period) FROM marts.guardrail_result)",
-        "UPDATE marts.guardrail_result SET state = 'pass'",
+        "WHERE guardrail_id = 'no_show' AND period = (SELECT min(period) FROM marts.guardrail_result)",
+        ALL_PASS,
     )
-    assert red(checked.run_checks()) == set()
+    assert red(checked.run_checks()) == unjudged(checked)
 
 
 def test_ledgers_that_do_not_balance_are_red(checked: CheckedHome) -> None:

@@ -42,11 +42,12 @@ def person_names(night: Night) -> dict[str, str]:
 
 
 def warehouse_verdicts(night: Night) -> Verdicts:
-    """State and value by person name, guardrail and week."""
+    """State and value by person name, guardrail and week, of the guardrails that this oracle computes."""
     names = person_names(night)
     with night.home.published.connect(read_only=True) as connection:
         rows = connection.raw.execute(
-            "SELECT subject_key, guardrail_id, period, state, value FROM marts.guardrail_result WHERE is_current"
+            "SELECT subject_key, guardrail_id, period, state, value FROM marts.guardrail_result WHERE is_current "
+            "AND guardrail_id IN ('direct_hours', 'utilization', 'active_caseload', 'no_show')"
         ).fetchall()
     return {
         (names[key], guardrail, date.fromisoformat(week)): (state, value) for key, guardrail, week, state, value in rows

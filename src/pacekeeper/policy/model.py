@@ -219,6 +219,23 @@ class Policy:
         return _hash([version, held]) if held else version
 
     @property
+    def fingerprint(self) -> str:
+        """Hash of every value, in force or switched off: what is computed with equal policies is equal."""
+        revisions = [
+            [
+                revision.effective_from.isoformat(),
+                {name: _content(section) for name, section in revision.sections.items()},
+                {
+                    name: [rail.enabled, _content(rail.thresholds), _content(rail.settings)]
+                    for name, rail in revision.guardrails.items()
+                },
+                [[band.month, band.low, band.high, band.unit] for band in revision.ramp],
+            ]
+            for revision in self.revisions
+        ]
+        return _hash([revisions, repr(self.layers)])
+
+    @property
     def latest(self) -> PolicyRevision:
         return self.revisions[-1]
 
