@@ -13,7 +13,7 @@ from pacekeeper_assets.people import employment_of
 _DAYS_PER_WEEK = 7
 _MONTHS_PER_YEAR = 12
 # A later day number than any calendar has: the end of an employment that lasts.
-_OPEN_END_NO = 3_000_000
+OPEN_END_NO = 3_000_000
 # "A gap of more than 1 day ends continuity" (decision 1.12).
 _LONGEST_GAP_DAYS = 1
 _STORED_DIGITS = 9
@@ -24,7 +24,7 @@ def fte_week(tables: CanonicalTables, days: Table, policy: Policy) -> Table:
     jobs = employment_of(tables)
     joined = days.select("person_key", "week_id", "day_no").inner_join(jobs, "person_key")
     covered = joined.filter(
-        (joined.day_no >= joined.start_no) & (joined.day_no <= joined.end_no.fill_null(_OPEN_END_NO))
+        (joined.day_no >= joined.start_no) & (joined.day_no <= joined.end_no.fill_null(OPEN_END_NO))
     )
     daily = covered.group_by("person_key", "week_id", "day_no").aggregate(
         fte=covered.fte.sum(),
@@ -46,7 +46,7 @@ def fte_week(tables: CanonicalTables, days: Table, policy: Policy) -> Table:
 
 def tenure_week(weeks: Table, tables: CanonicalTables) -> Table:
     """Per person and week: `tenure_month` of the continuous employment that touches the week (decision 1.12)."""
-    runs = _continuous(employment_of(tables))
+    runs = employment_runs(employment_of(tables))
     joined = weeks.select("person_key", "week_id", "first_no", "last_no").inner_join(runs, "person_key")
     during = joined.filter((joined.run_start_no <= joined.last_no) & (joined.run_end_no >= joined.first_no))
     current = during.group_by("person_key", "week_id").aggregate(run_start=during.run_start.max())
@@ -54,8 +54,12 @@ def tenure_week(weeks: Table, tables: CanonicalTables) -> Table:
     return current.select("person_key", "week_id", tenure_month=begun + 1)
 
 
-def _continuous(jobs: Table) -> Table:
-    jobs = jobs.mutate(end_no=jobs.end_no.fill_null(_OPEN_END_NO))
+def employment_runs(jobs: Table) -> Table:
+    """One row per continuous employment of a person: `run_start`, `run_start_no`, `run_end_no` (OPEN_END_NO = lasts).
+
+    `run_end` is its last day; of one that lasts it means nothing.
+    """
+    jobs = jobs.mutate(end_no=jobs.end_no.fill_null(OPEN_END_NO))
     in_order = ["start_no", "end_no", "employment_key"]
     before = ibis.window(group_by="person_key", order_by=in_order, rows=(None, -1))
     marked = jobs.mutate(before_end_no=jobs.end_no.max().over(before))
@@ -66,6 +70,7 @@ def _continuous(jobs: Table) -> Table:
     return numbered.group_by("person_key", "run_no").aggregate(
         run_start=numbered.start_date.min(),
         run_start_no=numbered.start_no.min(),
+        run_end=numbered.end_date.max(),
         run_end_no=numbered.end_no.max(),
     )
 

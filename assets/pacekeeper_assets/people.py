@@ -71,6 +71,7 @@ def employment_of(tables: CanonicalTables) -> Table:
         "fte",
         "contract_h_week",
         "start_date",
+        "end_date",
         start_no=day_number(jobs.start_date),
         end_no=day_number(jobs.end_date),
     )
