@@ -121,7 +121,9 @@ def _insert_refined(
 
 def _comment(con: Backend, mart: Mart) -> None:
     about = f"{mart.description} Grain: {mart.grain}. Primary key: {', '.join(mart.primary_key)}."
-    con.raw_sql(f"COMMENT ON TABLE {mart.table} IS {sql_literal(about)}")
+    comments = [f"COMMENT ON TABLE {mart.table} IS {sql_literal(about)}"]
     for column in mart.columns:
         unit = f" Unit: {column.unit}." if column.unit else ""
-        con.raw_sql(f'COMMENT ON COLUMN {mart.table}."{column.name}" IS {sql_literal(column.description + unit)}')
+        comments.append(f'COMMENT ON COLUMN {mart.table}."{column.name}" IS {sql_literal(column.description + unit)}')
+    # Ibis would parse each of them; the engine takes all at once.
+    con.con.execute(";\n".join(comments))
