@@ -243,6 +243,7 @@ def test_minutes_per_note_are_note_time_over_notes_signed() -> None:
     assert (row["doc_min_per_note"], row["unlogged_n"]) == (18, 0)
 
 
+@pytest.mark.rule("D09")
 @pytest.mark.edge_case(32)
 def test_notes_written_in_another_tool_are_told_beside_the_minutes() -> None:
     made = practice()

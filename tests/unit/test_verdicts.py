@@ -253,6 +253,7 @@ def test_active_caseload(counts: World, key: str, says: tuple[str, str | None]) 
     assert counts.says("active_caseload", 0, key=key) == says
 
 
+@pytest.mark.rule("T01")
 @pytest.mark.parametrize(
     ("key", "says"),
     [
