@@ -88,7 +88,7 @@ class GuardrailPolicy:
 
     severity: of the check that reports a breach, `warn` or `error`; it never blocks.
     owner: who acts on it, in words.
-    subject: what it judges, one of clinician, practice, team, client, alert.
+    subject: what it judges, one of clinician, practice, team, client, alert, service_line, contract.
     rules: ids of the practice-article rules behind it.
     enabled: a guardrail that is switched off has no verdict rows. Only then may values be left open.
     """
