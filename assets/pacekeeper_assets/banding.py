@@ -377,7 +377,8 @@ def _judged(rows: Table, tables: CanonicalTables) -> Table:
     states = [(condition, literal(state.value)) for condition, state, _ in outcomes]
     reasons = [(condition, reason) for condition, _, reason in outcomes]
     has_high = rows.high_warn.notnull() | rows.high_breach.notnull()
-    looks_low = is_below | ~has_high
+    under = (rows.value < rows.low_breach) | (rows.value < rows.low_warn)
+    looks_low = ibis.coalesce(under, no) | ~has_high
     high_breach = ifelse(is_once, rows.high_once, rows.high_breach)
     has_window = rows.window_n.notnull() | rows.streak_n.notnull()
     streak = ibis.cases(

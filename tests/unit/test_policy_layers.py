@@ -46,7 +46,7 @@ def warned(world: World, week: int = 1, *, key: str = "c1") -> tuple[str, float,
 @pytest.mark.rule("U11")
 def test_a_role_has_a_value_of_its_own_scaled_by_fte(world: World, tmp_path: Path) -> None:
     world.run(weeks=4, policy=policy(tmp_path, 'kind = "role"\nmatch = "intern"\n' + WARN % 16))
-    assert warned(world) == ("warn", 8.0, "layer 1: role")
+    assert warned(world) == ("warn", 8.0, "layer 1: role intern")
     assert warned(world, key="c2") == ("pass", 22.0, None)
 
 
@@ -55,16 +55,16 @@ def test_the_later_kind_wins_and_a_value_for_one_person_is_not_scaled(world: Wor
     person = f'kind = "person"\nmatch = "c1"\nexpires = 2026-12-31\n{AGREED}{WARN % 10}'
     specialty = 'kind = "specialty"\nmatch = "trauma"\n' + WARN % 12
     world.run(weeks=4, policy=policy(tmp_path, person, role, specialty))
-    assert warned(world) == ("pass", 10.0, "layer 1: person")
+    assert warned(world) == ("pass", 10.0, "layer 1: person c1")
     world.run(weeks=4, policy=policy(tmp_path, role, specialty))
-    assert warned(world) == ("warn", 6.0, "layer 2: specialty")
+    assert warned(world) == ("warn", 6.0, "layer 2: specialty trauma")
 
 
 def test_tenure_holds_in_its_months_only(world: World, tmp_path: Path) -> None:
     # Hired on 6 October: the week of 5 January is in month 3, that of 12 January in month 4.
     tenure = 'kind = "tenure"\nmatch = { from = 1, to = 3 }\n' + WARN % 5
     world.run(weeks=4, policy=policy(tmp_path, tenure))
-    assert warned(world, 0) == ("warn", 5.0, "layer 1: tenure")
+    assert warned(world, 0) == ("warn", 5.0, "layer 1: tenure 1-3")
     assert warned(world, 1) == ("pass", 11.0, None)
 
 
