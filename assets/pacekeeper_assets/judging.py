@@ -96,6 +96,8 @@ def band(
     return Guardrail(
         id=guardrail_id,
         mart=mart,
+        column=value,
+        key=(grain.day,) if grain.subject is None else (grain.subject, grain.day),
         needs=needs,
         values=values,
         side=side,

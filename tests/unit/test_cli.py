@@ -44,6 +44,7 @@ COMMANDS = (
     ("check",),
     ("try",),
     ("doctor",),
+    ("explain",),
     ("policy",),
     ("policy", "lint"),
     ("policy", "show"),

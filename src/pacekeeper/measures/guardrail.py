@@ -24,6 +24,8 @@ class Guardrail:
     """A guardrail of the catalogue; title, thresholds and settings are in the policy under the same id.
 
     mart: where the numbers behind a verdict stand. marts: others that it reads.
+    column: what of the mart is compared. key: columns that name subject and period. Where `values` makes rows of its
+    own, they may be none of the mart's.
     values: what is compared, one row per subject and period, with the columns of `band_value`.
     side: on which side of the thresholds `warn` and `breach` a value is out of bounds.
     reach_days: how many days before the period a record may lie and still bear on its verdict.
@@ -32,6 +34,8 @@ class Guardrail:
 
     id: str
     mart: str
+    column: str
+    key: tuple[str, ...]
     needs: Needs
     values: Values
     side: Side = "above"

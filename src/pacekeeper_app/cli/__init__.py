@@ -11,6 +11,7 @@ from pacekeeper_app.cli import (
     connectors,
     demo,
     doctor,
+    explain,
     identity,
     init,
     new,
@@ -45,6 +46,7 @@ app.command("check")(connectors.check)
 app.command("identity")(identity.identity)
 app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain)
 app.add_typer(policy.app, name="policy")
 app.add_typer(new.app, name="new")
 
