@@ -193,9 +193,10 @@ def _rates(rows: Table, policy: Policy) -> Table:
     centre = p + z * z / (2.0 * n)
     half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt()
     scale = 1.0 + z * z / n
+    lo, hi = (centre - half) / scale, (centre + half) / scale
+    # Of a null and a number, SQL calls the number the greatest.
     return rows.mutate(
-        wilson_lo=ibis.greatest((centre - half) / scale, 0.0).round(_DIGITS),
-        wilson_hi=ibis.least((centre + half) / scale, 1.0).round(_DIGITS),
+        wilson_lo=ifelse(lo < 0.0, 0.0, lo).round(_DIGITS), wilson_hi=ifelse(hi > 1.0, 1.0, hi).round(_DIGITS)
     )
 
 

@@ -117,6 +117,15 @@ def test_wilson_interval_of_6_in_20_is_15_to_52_percent(world: World) -> None:
     assert (round(row["wilson_lo"], 2), round(row["wilson_hi"], 2)) == (0.15, 0.52)
 
 
+def test_weeks_without_a_kept_or_missed_seat_have_no_interval() -> None:
+    made = World()
+    made.employ(date(2025, 1, 6))
+    made.seat(made.day(0), "09:00", status="booked")
+    made.run(weeks=1)
+    row = made.week_row("attendance_week", 0)
+    assert [row[name] for name in ("no_show_ratio_4w", "wilson_lo", "wilson_hi")] == [None, None, None]
+
+
 def test_appointment_without_a_client_is_no_seat() -> None:
     made = World()
     made.employ(date(2025, 1, 6))
