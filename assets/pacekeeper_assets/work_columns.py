@@ -56,8 +56,9 @@ WORK_COLUMNS = (
         "hours",
         "Day by day direct time plus the larger of two: the union of other work with known times (time entries, work "
         "in the EHR, calendar blocks of work outside leave and closures) outside direct time; and the time entries and "
-        "minutes of messages of which only the day is known. The least that was worked. Null: no source of sessions "
-        "knows the person, or none of time entries or work in the EHR.",
+        "minutes of messages of which only the day is known (incoming: when answered, else read, else received; "
+        "others: when sent). The least that was worked. Null: no source of sessions knows the person, or none of time "
+        "entries or work in the EHR.",
         needs=TOTAL_WORK_NEEDS,
         rules=("W02",),
     ),

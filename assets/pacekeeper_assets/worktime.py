@@ -72,7 +72,7 @@ def entry_pieces(tables: CanonicalTables, days: Table) -> Table:
 def loose_day(tables: CanonicalTables, days: Table) -> Table:
     """Seconds per person and local day of which only the day is known: `entry_s`, `documentation_s`, `supervision_s`.
 
-    Time entries without a start, and the minutes that messages took.
+    Time entries without a start, and the minutes that messages took, on the day they were answered or sent.
     """
     entries = _entries(tables)
     entries = entries.filter(entries.started_at.isnull()).select(
@@ -83,7 +83,12 @@ def loose_day(tables: CanonicalTables, days: Table) -> Table:
     )
     entries = entries.inner_join(days.select(*_KEYS, "day_no"), ["person_key", "day_no"])
     messages = with_person(tables.message, tables)
-    at = ibis.coalesce(messages.replied_at, messages.sent_at, messages.read_at, messages.received_at)
+    # An incoming message takes its minutes when it is answered; when somebody answers an outgoing one is their time.
+    at = ifelse(
+        messages.direction == "in",
+        ibis.coalesce(messages.replied_at, messages.read_at, messages.received_at, messages.sent_at),
+        ibis.coalesce(messages.sent_at, messages.received_at),
+    )
     messages = messages.filter((messages.status != "entered_in_error") & (messages.minutes > 0) & at.notnull())
     timed = messages.select(
         "person_key",

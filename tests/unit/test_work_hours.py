@@ -64,7 +64,7 @@ def says(made: World, guardrail: str, *keys: str, week: int = 0) -> dict[str, tu
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    made = a_world("union", "loose", "off", "billed", "addon", "fee", "intern", "biller", "booked", "none", "short")
+    made = a_world("union", "loose", "off", "billed", "addon", "fee", "intern", "biller", "booked", "mail")
     monday, tuesday = made.day(0), made.day(0, 1)
 
     # 09:00-10:00 session; a note 09:30-10:30; an admin entry 10:00-11:00; a meeting 10:30-12:00: 09:00 to 12:00
@@ -91,6 +91,22 @@ def world() -> World:
         sent_at=made.at(monday, "20:00"),
         minutes=30.0,
     )
+    # answered by the client on Wednesday: no work of the clinician on that day
+    for number, (direction, over) in enumerate(
+        [("out", {"sent_at": tuesday}), ("in", {"sent_at": monday, "received_at": monday})], start=1
+    ):
+        made.add(
+            "message",
+            message_key=f"m{number}",
+            clinician_key="mail",
+            direction=direction,
+            category="clinical",
+            urgency="routine",
+            status="completed",
+            minutes=30.0,
+            replied_at=made.at(made.day(0, 2) if direction == "out" else tuesday, "10:00"),
+            **{name: made.at(day, "09:00") for name, day in over.items()},
+        )
     # called off, and what a session tells already
     entry(made, monday, 60, key="loose", kind="supervision_ind", cancelled_by="counterpart")
     entry(made, monday, 60, key="loose", kind="direct", clock="16:00")
@@ -164,6 +180,12 @@ def test_time_known_by_the_day_alone_adds_what_exceeds_the_timed_hours_of_its_da
     row = world.week_row("clinician_week", 0, key="loose")
     assert (row["total_work_h"], row["documentation_h"], row["supervision_cancelled_n"]) == (2.5, 1.0, 1)
     assert (row["supervision_cancelled_by_supervisor_n"], row["supervision_n"], row["supervision_h"]) == (1, 0, 0.0)
+
+
+def test_minutes_of_a_message_are_of_the_day_it_was_written_or_answered(world: World) -> None:
+    # an outgoing one sent on Tuesday, an incoming one answered on Tuesday
+    row = world.week_row("clinician_week", 0, key="mail")
+    assert (row["total_work_h"], row["days_worked_n"]) == (1.0, 1)
 
 
 def test_a_block_on_leave_is_no_work_and_what_was_done_is(world: World) -> None:
