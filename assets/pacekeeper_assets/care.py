@@ -75,8 +75,9 @@ def care_episode(tables: CanonicalTables, policy: Policy) -> Table:
 
 
 def with_episode(rows: Table, tables: CanonicalTables, *, key: str) -> Table:
-    """The rows with the key of their episode: the one they name, else the client's at their day, the latest opened.
+    """The rows with the key of their episode: the one they name, else the client's at their day.
 
+    That is the one open then, of several the latest opened; where none is, the next one that they may run ahead of.
     rows: `client_key` (person), `episode_key`, `day_no` and the unique column `key`.
     """
     episodes = tables.care_episode
@@ -86,8 +87,13 @@ def with_episode(rows: Table, tables: CanonicalTables, *, key: str) -> Table:
         episodes.select("client_key", "opened_no", "linked_from_no", "closed_no", met_key="episode_key"), "client_key"
     )
     met = met.filter((met.day_no >= met.linked_from_no) & (met.closed_no.isnull() | (met.day_no <= met.closed_no)))
-    latest = ibis.row_number().over(ibis.window(group_by=key, order_by=[met.opened_no.desc(), met.met_key.desc()]))
-    met = met.mutate(place=latest).filter(lambda t: t.place == 0).select(met_row=key, met_key="met_key")
+    met = met.mutate(days_ahead=ibis.greatest(met.opened_no - met.day_no, literal(0, "int64")))
+    best_first = ibis.window(group_by=key, order_by=["days_ahead", met.opened_no.desc(), met.met_key.desc()])
+    met = (
+        met.mutate(place=ibis.row_number().over(best_first))
+        .filter(lambda t: t.place == 0)
+        .select(met_row=key, met_key="met_key")
+    )
     joined = named.left_join(met, named[key] == met.met_row)
     return joined.mutate(episode_key=ibis.coalesce(joined.named_key, joined.met_key)).drop(
         "named_key", "met_row", "met_key"

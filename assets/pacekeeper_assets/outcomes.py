@@ -38,6 +38,7 @@ def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
         "administered_at",
         "administered_s",
         "version",
+        "given_s",
         series=answers.version.fill_null("").concat("|").concat(answers.language.fill_null("")),
         score=ifelse(
             answers.status.isin(SCORED), points(answers.instrument, answers.total), ibis.null("float64")
@@ -55,8 +56,10 @@ def _joined(rows: Table, more: Table) -> Table:
 
 
 def _with_session_episode(answers: Table, tables: CanonicalTables) -> Table:
-    """A response that names no episode, and a session of one, is of that episode."""
-    held = tables.client_session.select(given_in="session_key", given_by="client_key", session_episode="episode_key")
+    """A response that names no episode, and a session of one, is of that episode; `given_s`: start of that session."""
+    held = tables.client_session.select(
+        given_in="session_key", given_by="client_key", session_episode="episode_key", given_s="start_s"
+    )
     joined = answers.left_join(held, [answers.session_key == held.given_in, answers.client_key == held.given_by])
     return joined.mutate(episode_key=ibis.coalesce(joined.episode_key, joined.session_episode)).drop(
         "given_in", "given_by", "session_episode"
@@ -85,16 +88,32 @@ def _with_duplicates(answers: Table, outcome: Section) -> Table:
 
 
 def _with_sessions_so_far(rows: Table, tables: CanonicalTables, outcome: Section) -> Table:
-    """`session_no`: attended sessions of the episode so far; a response ahead of a session is of that session."""
-    ahead_s = int(outcome.number("response_before") * SECONDS_PER_HOUR)
-    held = tables.client_session.select("episode_key", "start_s")
-    met = rows.select("response_key", "episode_key", "administered_s").inner_join(held, "episode_key")
-    met = met.filter(met.start_s - ahead_s <= met.administered_s)
-    counted = met.group_by("response_key").aggregate(held_n=met.count())
-    joined = _joined(rows, counted)
+    """`session_no`: attended sessions of the episode that had begun by then, and that of the response if it had not.
+
+    Without a link that is the next session within some hours, unless the response lies nearer to the one before.
+    """
+    before_s, after_s = (int(outcome.number(key) * SECONDS_PER_HOUR) for key in ("response_before", "response_after"))
+    held = tables.client_session.select("episode_key", "start_s", "end_s")
+    met = rows.select("response_key", "episode_key", "administered_s", "given_s").inner_join(held, "episode_key")
+    until_s = ibis.greatest(met.administered_s, met.given_s.fill_null(met.administered_s))
+    has_begun = met.start_s <= until_s
+    found = met.group_by("response_key").aggregate(
+        begun_n=met.count(where=has_begun),
+        since_s=(met.administered_s - met.end_s).min(where=has_begun),
+        ahead_s=(met.start_s - met.administered_s).min(where=~has_begun),
+    )
+    joined = _joined(rows, found)
+    may_be_of_last = ibis.coalesce(joined.since_s <= after_s, literal(value=False))
+    is_of_next = (
+        joined.given_s.isnull()
+        & ibis.coalesce(joined.ahead_s <= before_s, literal(value=False))
+        & (~may_be_of_last | (joined.ahead_s < joined.since_s))
+    )
     return joined.mutate(
-        session_no=ifelse(joined.episode_key.isnull(), ibis.null("int64"), joined.held_n.fill_null(0))
-    ).drop("held_n")
+        session_no=ifelse(
+            joined.episode_key.isnull(), ibis.null("int64"), joined.begun_n.fill_null(0) + ifelse(is_of_next, 1, 0)
+        )
+    ).drop("begun_n", "since_s", "ahead_s", "given_s")
 
 
 def _compared(rows: Table, outcome: Section) -> Table:
@@ -211,7 +230,9 @@ MEASURE_TRAJECTORY = Mart(
             "session_no",
             "count",
             "sessions",
-            "Attended sessions of the episode so far, that of the response included. Null: no episode.",
+            "Attended sessions of the episode that had begun by then, and that of the response if it had not: the one "
+            "it names, else the next within 72 h (outcome.response_before), unless the end of the one before is nearer "
+            "and within 24 h (response_after). Null: no episode.",
             needs=Needs(
                 required=((_SCORE,), (Input("session_participant", ("session_key", "client_key", "attended")),))
             ),

@@ -90,3 +90,37 @@ def test_another_respondent_is_another_series(world: World) -> None:
 def test_missing_safety_item_is_unknown_and_not_negative(world: World) -> None:
     flags = {client: column(world, client, "safety_flag") for client in ("item0", "item1", "none", "blank")}
     assert flags == {"item0": [False], "item1": [True], "none": [None], "blank": [None]}
+
+
+def test_a_response_counts_up_to_its_own_session() -> None:
+    made = World(only=("measure_trajectory",))
+    made.employ(date(2025, 1, 6))
+
+    def episode(client: str, name: str, week: int) -> None:
+        made.add("episode", episode_key=name, client_key=client, opened_on=made.day(week), status="active")
+
+    monday = made.day(0)
+    # given at ten: ahead of the session at eleven, and of the crisis that nobody foresaw that night
+    episode("crisis", "e-crisis", 0)
+    name = made.session(monday, "11:00", 50, clients=("crisis",))
+    made.session(monday, "21:00", 50, clients=("crisis",))
+    made.answer(monday, 9, client="crisis", session_key=name)
+    made.answer(monday, 8, client="crisis")
+    # Monday's is ten minutes after a session and 71 hours ahead of Thursday's; Wednesday's is a day ahead of that one
+    episode("twice", "e-twice", 0)
+    for weekday in (0, 3):
+        made.session(made.day(0, weekday), "09:00", 50, clients=("twice",))
+    for weekday, total in ((0, 14), (2, 13), (3, 12)):
+        made.answer(made.day(0, weekday), total, client="twice")
+    # one episode is open, and another opens four days later
+    episode("both", "e-open", 0)
+    episode("both", "e-next", 1)
+    made.session(made.day(0, 3), "09:00", 50, clients=("both",))
+    made.answer(made.day(0, 3), 10, client="both")
+    made.run(weeks=2)
+    assert {client: column(made, client, "session_no") for client in ("crisis", "twice", "both")} == {
+        "crisis": [1, 1],
+        "twice": [1, 2, 2],
+        "both": [1],
+    }
+    assert column(made, "both", "episode_key") == ["e-open"]
