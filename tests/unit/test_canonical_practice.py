@@ -98,7 +98,8 @@ _FEATURES: Mapping[str, tuple[str, str]] = {
     "telehealth": ("session", "modality = 'video'"),
     "over midnight": (
         "session",
-        "session_type = 'crisis' AND timezone('America/New_York', started_at)::TIME BETWEEN TIME '23:30' AND '23:59'",
+        "session_type = 'crisis' AND ended_at - started_at > INTERVAL 30 MINUTE AND (TIME '23:30' IN ("
+        "timezone('America/New_York', started_at)::TIME, timezone('America/Denver', started_at)::TIME))",
     ),
     "partial session": ("session", "status = 'partial'"),
     "voided session": ("session", "status = 'voided'"),

@@ -43,7 +43,7 @@ def _place(canvas: Canvas) -> None:
             c.is_overloaded, c.has_second, c.location_n, c.zone_no
         FROM seen v JOIN w_clinician c ON c.n = v.c
         JOIN w_day d ON d.zone_no = c.zone_no AND d.day = v.day
-        LEFT JOIN w_off o ON o.c = v.c AND o.day = v.day AND (NOT o.is_half OR v.minute >= 780)
+        LEFT JOIN w_off o ON o.c = v.c AND o.day = v.day AND v.minute >= o.from_minute
         WHERE (is_handed OR v.day <= v.closes) AND coalesce(o.kind <> 'parental', true)
           AND u('booked', v.id) < CASE WHEN c.is_underbooked THEN 0.6 WHEN c.is_overloaded THEN 1
                ELSE {s.booked_seat} END
@@ -170,12 +170,10 @@ def _write_meetings(canvas: Canvas) -> None:
         "appointment",
         EHR,
         f"""
-        SELECT k('meeting', n * 1024 + week) AS appointment_key, ehr_clinician(n, false) AS clinician_key,
+        SELECT k('meeting', c * 1024 + week) AS appointment_key, ehr_clinician(c, false) AS clinician_key,
             moment(base_s + 720 * 60) AS start_at, moment(base_s + 765 * 60) AS end_at, 'staff' AS booked_via,
             'in_person' AS modality_planned, 'meeting' AS service_code, 'kept' AS status
-        FROM w_clinician c CROSS JOIN range(2, {canvas.weeks}, 4) AS w(week)
-        JOIN w_day d ON d.zone_no = c.zone_no AND d.day = day(week, 3)
-        WHERE d.day >= c.hired AND (c.left_on IS NULL OR d.day <= c.left_on)
+        FROM w_workday WHERE weekday = 3 AND week % 4 = 2 AND week < {canvas.weeks}
     """,
     )
 

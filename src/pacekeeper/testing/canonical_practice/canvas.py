@@ -93,10 +93,10 @@ class Canvas:
         exact = share * self.clinicians
         return math.ceil(exact) if self.clinicians >= _ENOUGH_FOR_ALL else round(exact)
 
-    def chosen(self, what: str, share: float) -> str:
-        """SQL, over rows numbered `n`: whether a clinician is of that share of them."""
+    def chosen(self, what: str, share: float, *, rather_not: str = "false") -> str:
+        """SQL, over rows numbered `n`: whether a clinician is of that share of them; some are chosen last."""
         wanted = self.clinicians_of(share)
-        return f"(row_number() OVER (ORDER BY u('{what}', n), n) <= {wanted})"
+        return f"(row_number() OVER (ORDER BY {rather_not}, u('{what}', n), n) <= {wanted})"
 
 
 def choose(drawn: str, shares: Mapping[str, float | str], otherwise: str) -> str:

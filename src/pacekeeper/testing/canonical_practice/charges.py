@@ -76,7 +76,7 @@ def _write_charges(canvas: Canvas) -> None:
                 AS status,
             CASE WHEN visit IS NOT NULL THEN k('appointment', visit) END AS appointment_key,
             CASE WHEN u('charge line', h.n) < 0.8 THEN service_line END AS service_line, contract_code
-        FROM w_charge h LEFT JOIN w_supervised v ON v.n = h.c AND h.role = 'intern'
+        FROM w_charge h LEFT JOIN w_supervised v ON v.n = h.c
         UNION ALL
         SELECT k('fee', id), NULL, NULL, k('client', record), ehr_clinician(c, is_second), NULL, day,
             if(u('fee code', id) < 0.1, '90834', 'NOSHOW'), NULL, 1.0, {_NO_SHOW_FEE}, 'USD', 'self_pay', 'billed',

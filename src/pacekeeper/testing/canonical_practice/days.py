@@ -115,7 +115,7 @@ def _make_days_off(canvas: Canvas) -> None:
             SELECT c, day(week, below('half day', id, 4)), 'pto', 6, true FROM worked
             WHERE u('half', id) < {s.half_day_week}
         )
-        SELECT e.c, e.day, e.kind, e.is_half,
+        SELECT e.c, e.day, e.kind, e.is_half, if(e.is_half, 780, 0) AS from_minute,
             CASE WHEN e.kind IN ('holiday', 'closure') THEN 'closure' WHEN e.kind = 'parental' THEN 'ledger'
                 ELSE pick('told', e.c * 10000 + week_of(e.day), ['block', 'ledger', 'both']) END AS told
         FROM every e JOIN w_clinician c ON c.n = e.c

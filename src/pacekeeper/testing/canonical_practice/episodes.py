@@ -80,8 +80,8 @@ def _settle_endings(canvas: Canvas) -> None:
     canvas.table(
         "w_carrier",
         """
-        SELECT n, row_number() OVER (ORDER BY n) - 1 AS place, left_on, parental_week FROM w_clinician
-        WHERE role IN ('therapist', 'supervisor') AND NOT is_hired
+        SELECT n, row_number() OVER (ORDER BY n) - 1 AS place FROM w_clinician
+        WHERE role IN ('therapist', 'supervisor') AND NOT is_hired AND NOT is_leaving AND NOT is_parental
     """,
     )
     canvas.table(
@@ -95,17 +95,16 @@ def _settle_endings(canvas: Canvas) -> None:
             FROM w_drawn_episode e
             WHERE NOT e.is_group AND e.role IN ('therapist', 'supervisor', 'intern')
         ), asked AS (
-            SELECT e.*, h.handed_on, h.is_leaving, below('receiver', e.e, carriers) AS place FROM w_drawn_episode e
-            CROSS JOIN (SELECT count(*) AS carriers FROM w_carrier)
+            SELECT e.*, h.handed_on, h.is_leaving,
+                CASE WHEN h.handed_on IS NOT NULL THEN below('receiver', e.e, carriers) END AS place
+            FROM w_drawn_episode e CROSS JOIN (SELECT count(*) AS carriers FROM w_carrier)
             LEFT JOIN handed h ON h.e = e.e AND h.handed_on IS NOT NULL
         )
         SELECT e.e, CASE WHEN r.n IS NOT NULL THEN e.handed_on END AS handed_on, r.n AS receiver, e.is_leaving,
             CASE WHEN e.to_week >= {weeks} THEN 'open' WHEN u('deceased', e.e) < {s.deceased_episode} THEN 'deceased'
                 WHEN u('never closed', e.e) < {s.never_closed_episode} THEN 'inferred'
                 WHEN e.is_leaving AND r.n IS NULL THEN 'referred_out' ELSE {closed} END AS closure
-        FROM asked e LEFT JOIN w_carrier r
-            ON e.handed_on IS NOT NULL AND r.place = e.place AND r.n <> e.c AND r.left_on IS NULL
-                AND r.parental_week IS NULL
+        FROM asked e LEFT JOIN w_carrier r ON r.place = e.place AND r.n <> e.c
     """,
     )
 

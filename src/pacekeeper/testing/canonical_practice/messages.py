@@ -77,12 +77,9 @@ def _write_internal_mail(canvas: Canvas) -> None:
         EHR,
         f"""
         WITH mail AS (
-            SELECT (c.n * 1024 + week) * 8 + weekday AS id, c.n AS c, d.base_s + 8 * {_HOUR}
-                + below('mail second', (c.n * 1024 + week) * 8 + weekday, 12 * {_HOUR}) AS sent_s
-            FROM w_clinician c CROSS JOIN range({canvas.weeks}) AS w(week) CROSS JOIN range(5) AS x(weekday)
-            JOIN w_day d ON d.zone_no = c.zone_no AND d.day = day(week, weekday)
-            WHERE d.day >= c.hired AND (c.left_on IS NULL OR d.day <= c.left_on)
-              AND u('mail', (c.n * 1024 + week) * 8 + weekday) < {canvas.shares.internal_mail_week} / 2
+            SELECT id, c, base_s + 8 * {_HOUR} + below('mail second', id, 12 * {_HOUR}) AS sent_s
+            FROM (SELECT *, (c * 1024 + week) * 8 + weekday AS id FROM w_workday WHERE weekday < 5)
+            WHERE u('mail', id) < {canvas.shares.internal_mail_day}
         )
         SELECT k('mail', id) AS message_key, CASE WHEN u('mail thread', id) < 0.5 THEN k('mail thread', id) END
                 AS thread_key, ehr_clinician(c, false) AS clinician_key, 'internal' AS direction, 'admin' AS category,

@@ -58,11 +58,7 @@ def _make_clinicians(canvas: Canvas) -> None:
             CASE WHEN {small} THEN {size} // {TEAM_SIZE} + 1 ELSE n // {TEAM_SIZE} END AS team_n,
             {canvas.chosen("owner", s.owner_clinician)} AS is_owner,
             {canvas.chosen("second account", s.second_account_clinician)} AS has_second,
-            {canvas.chosen("contractor", s.contractor_clinician)} AS is_contractor,
             {canvas.chosen("part time", s.part_time_clinician)} AS is_part_time,
-            {canvas.chosen("fte change", s.fte_change_clinician)} AS changes_fte,
-            {canvas.chosen("hired", s.hired_clinician)} AS is_hired,
-            {canvas.chosen("leaving", s.leaving_clinician)} AS is_leaving,
             {canvas.chosen("rehired", s.rehired_clinician)} AS is_rehired,
             {canvas.chosen("parental", s.parental_clinician)} AS is_parental,
             {canvas.chosen("on call", s.on_call_clinician)} AS is_on_call,
@@ -74,16 +70,19 @@ def _make_clinicians(canvas: Canvas) -> None:
     """,
     )
     # One feature a person where two would hide each other.
+    hired = canvas.chosen("hired", s.hired_clinician, rather_not="is_parental")
+    leaving = canvas.chosen("leaving", s.leaving_clinician, rather_not="is_parental OR is_hired")
+    contractor = canvas.chosen("contractor", s.contractor_clinician, rather_not="role = 'intern'")
+    short = "role IN ('intern', 'supervisor') OR is_part_time OR is_contractor"
+    changes = canvas.chosen("fte change", s.fte_change_clinician, rather_not=short)
     canvas.table(
         "w_clinician",
         f"""
-        WITH settled AS (
-            SELECT * REPLACE (
-                is_contractor AND role <> 'intern' AS is_contractor,
-                is_hired AND NOT is_parental AND size > 2 AS is_hired,
-                is_leaving AND NOT is_hired AND NOT is_parental AND size > 2 AS is_leaving,
-                changes_fte AND NOT is_part_time AND NOT is_contractor AND role <> 'intern' AS changes_fte
-            ) FROM w_drawn, (SELECT {size} AS size)
+        WITH begun AS (
+            SELECT *, {contractor} AND role <> 'intern' AS is_contractor, {hired} AND NOT is_parental AS is_hired FROM w_drawn
+        ), settled AS (
+            SELECT *, {leaving} AND NOT is_parental AND NOT is_hired AS is_leaving,
+                {changes} AND NOT ({short}) AS changes_fte FROM begun
         ), dated AS (
             SELECT *, l.zone_no,
                 CASE role WHEN 'prescriber' THEN 30 WHEN 'tester' THEN 120 ELSE 60 END AS unit,

@@ -87,7 +87,7 @@ class Shares:
     thread_appointment: float = 0.22
     answered_message: float = 0.78
     night_message: float = 0.06
-    internal_mail_week: float = 0.6
+    internal_mail_day: float = 0.3
     # Outcomes
     measured_visit: float = 0.85
     missing_item_response: float = 0.03
@@ -102,11 +102,11 @@ class Shares:
     reversed_claim: float = 0.015
     secondary_payer_client: float = 0.06
     no_show_fee: float = 0.25
-    unbalanced_remit: float = 0.02
+    unbalanced_remit: float = 0.04
     provider_adjusted_remit: float = 0.06
     # Surveys, work and change
     survey_answered: float = 0.75
     report_delivered: float = 0.9
     cancelled_supervision: float = 0.08
-    capacity_flag_month: float = 0.04
+    capacity_flag_month: float = 0.08
     weighted_episode: float = 0.8
