@@ -79,7 +79,8 @@ def _make_clinicians(canvas: Canvas) -> None:
         "w_clinician",
         f"""
         WITH begun AS (
-            SELECT *, {contractor} AND role <> 'intern' AS is_contractor, {hired} AND NOT is_parental AS is_hired FROM w_drawn
+            SELECT *, {contractor} AND role <> 'intern' AS is_contractor, {hired} AND NOT is_parental AS is_hired
+            FROM w_drawn
         ), settled AS (
             SELECT *, {leaving} AND NOT is_parental AND NOT is_hired AS is_leaving,
                 {changes} AND NOT ({short}) AS changes_fte FROM begun
