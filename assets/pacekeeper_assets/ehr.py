@@ -29,11 +29,7 @@ _MINUTES_PER_HOUR = 60.0
 def ehr_time_week(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = tables.clinician_week
     weeks = weeks.select(
-        "week_id",
-        "direct_h",
-        person_key="clinician_key",
-        has_unclear_sessions=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
-        has_unreviewed_sessions=ibis.coalesce(weeks.unreviewed_sessions_n > 0, literal(value=False)),
+        "week_id", "direct_h", "has_unclear_sessions", "has_unreviewed_sessions", person_key="clinician_key"
     )
     swept = tables.ehr_sweep
     parts = [
@@ -127,8 +123,7 @@ def _measured(rows: Table, policy: Policy) -> Table:
         clinician_key=rows.person_key,
         window_source=rows.window_source.fill_null("default"),
         is_log_doubtful=ibis.coalesce(is_gap, literal(value=False)),
-        is_care_doubtful=ibis.coalesce(is_gap, literal(value=False))
-        | ibis.coalesce(rows.has_unclear_sessions, literal(value=False)),
+        is_care_doubtful=ibis.coalesce(is_gap, literal(value=False)) | rows.has_unclear_sessions,
         coverage_ratio=ifelse(rows.knows_ehr_event, rows.coverage_ratio, no_number),
         **{
             f"{name}_min": minutes(rows[f"{name}_s"])

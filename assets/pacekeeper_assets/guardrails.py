@@ -17,23 +17,15 @@ from pacekeeper_assets.people import with_person
 from pacekeeper_assets.productivity import PERSON_SESSION, PERSON_SOURCE
 
 
-def _hours(tables: CanonicalTables, policy: Policy) -> Table:
-    weeks = tables.clinician_week
-    return weeks.mutate(
-        is_unclear=(weeks.unknown_status_sessions_n > 0) | (weeks.unknown_type_sessions_n > 0),
-        is_unreviewed=weeks.unreviewed_sessions_n > 0,
-    )
-
-
 def _evaluated_hours(tables: CanonicalTables, policy: Policy) -> Table:
     """Weeks inside the employment; leave and too little time make nothing to judge by (decision 1.8)."""
-    weeks = _hours(tables, policy)
+    weeks = tables.clinician_week
     reason = weeks.evaluability_reason.fill_null("")
     few = (Reason.LEAVE.value, Reason.LOW_DENOMINATOR.value)
     return weeks.filter(reason != Reason.OUTSIDE_EMPLOYMENT.value).mutate(is_short=reason.isin(few))
 
 
-def _caseload(tables: CanonicalTables, policy: Policy) -> Table:
+def caseload_told(tables: CanonicalTables, policy: Policy) -> Table:
     """What is uncertain is partial where the clinician has anything of a status nobody can tell, else defaulted."""
     counts = tables.caseload_snapshot
     seats, held = tables.appointment, tables.person_session
@@ -63,9 +55,8 @@ GUARDRAILS = (
         mart="clinician_week",
         value="direct_h",
         needs=GUARDRAIL_NEEDS["direct_hours"],
-        rows=_hours,
-        partial="is_unclear",
-        defaulted="is_unreviewed",
+        partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
     ),
     # A ceiling for every evaluated week, and a floor that needs several weeks in a row (decision 1.8).
     band(
@@ -76,8 +67,8 @@ GUARDRAILS = (
         denominator="available_h",
         needs=GUARDRAIL_NEEDS["utilization"],
         rows=_evaluated_hours,
-        partial="is_unclear",
-        defaulted="is_unreviewed",
+        partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
         few="is_short",
     ),
     band(
@@ -85,7 +76,7 @@ GUARDRAILS = (
         mart="caseload_snapshot",
         value="active_clients",
         needs=GUARDRAIL_NEEDS["active_caseload"],
-        rows=_caseload,
+        rows=caseload_told,
         partial="is_unclear",
         defaulted="is_unreviewed",
         reach_days=60,
@@ -157,8 +148,8 @@ GUARDRAIL_RESULT = Mart(
             "scaled_by",
             "number",
             "ratio",
-            "Factor on the thresholds, min(FTE, policy fte.max_scale). Null: FTE not known, or the guardrail is not "
-            "scaled.",
+            "Factor on the thresholds: min(FTE, policy fte.max_scale) where they scale by FTE and it is known, times "
+            "worked_ratio of clinician_week where they scale by the part of the week that was open. Null: neither.",
         ),
         MartColumn("numerator", "number", "", "Numerator of value, or value itself. Null: not known."),
         MartColumn("denominator", "number", "", "Denominator of value. Null: value is no ratio, or not known."),

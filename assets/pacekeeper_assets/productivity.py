@@ -174,12 +174,9 @@ def _measured(rows: Table) -> Table:
         paid_leave_h=hours(rows.paid_leave_s.fill_null(0)),
         scheduled_h=ifelse(rows.knows_appointment, hours(rows.scheduled_s.fill_null(0)), no_number),
         admin_protected_h=ifelse(rows.knows_schedule_block, hours(rows.admin_protected_s.fill_null(0)), no_number),
-        has_unclear_sessions=(
-            rows.unknown_status_sessions_n.fill_null(0)
-            + rows.unknown_type_sessions_n.fill_null(0)
-            + rows.unreviewed_sessions_n.fill_null(0)
-        )
-        > 0,
+        has_unclear_sessions=(rows.unknown_status_sessions_n.fill_null(0) > 0)
+        | (rows.unknown_type_sessions_n.fill_null(0) > 0),
+        has_unreviewed_sessions=rows.unreviewed_sessions_n.fill_null(0) > 0,
     )
 
 

@@ -25,7 +25,8 @@ _SECONDS_PER_MINUTE = 60
 
 def schedule_design_week(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = tables.clinician_week
-    rows = weeks.select("week_id", "week_start_at", "week_end_at", "has_unclear_sessions", person_key="clinician_key")
+    flags = ("has_unclear_sessions", "has_unreviewed_sessions")
+    rows = weeks.select("week_id", "week_start_at", "week_end_at", *flags, person_key="clinician_key")
     parts = (
         _template(tables),
         _half_days(tables, policy),
@@ -197,6 +198,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         denominator="half_days",
         side="below",
         partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
         only="follows_half_day_blocks",
         needs=BLOCKS_NEEDS,
     ),
@@ -205,6 +207,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         mart="schedule_design_week",
         value="client_days",
         partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
         only="follows_focus_days",
         needs=DAYS_NEEDS,
     ),
@@ -214,6 +217,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         value="full_admin_days",
         side="below",
         partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
         only="follows_full_admin_day",
         needs=BLOCKS_NEEDS,
     ),
@@ -222,6 +226,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         mart="schedule_design_week",
         value="longest_run_back_to_back",
         partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
         needs=DAYS_NEEDS,
     ),
     band("core_hours", mart="schedule_design_week", value="core_hours_ratio", side="below", needs=CORE_NEEDS),

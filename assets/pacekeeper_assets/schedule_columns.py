@@ -28,6 +28,7 @@ SCHEDULE_COLUMNS = (
     MartColumn("week_start_at", "instant", "UTC", "First moment of the week in the clinician's zone."),
     MartColumn("week_end_at", "instant", "UTC", "First moment of the next week in that zone."),
     MartColumn("has_unclear_sessions", "flag", "", "As in clinician_week."),
+    MartColumn("has_unreviewed_sessions", "flag", "", "As in clinician_week."),
     MartColumn(
         "template",
         "text",

@@ -133,7 +133,8 @@ WEEK_COLUMNS = (
         "taken or more counts 0 (policy protected_admin.encroached_from). Null: no source of schedule blocks knows "
         "the person.",
     ),
+    MartColumn("has_unclear_sessions", "flag", "", "Whether sessions of unknown status or type began."),
     MartColumn(
-        "has_unclear_sessions", "flag", "", "Whether sessions of unknown status or type, or unreviewed ones, began."
+        "has_unreviewed_sessions", "flag", "", "Whether sessions began that are over and that nobody confirmed."
     ),
 )

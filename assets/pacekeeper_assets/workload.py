@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ibis
+
+from pacekeeper.expr import Table, ifelse
 from pacekeeper.measures.guardrail import Guardrail
 from pacekeeper.measures.mart import Mart
 from pacekeeper.measures.needs import Input, Needs
+from pacekeeper.measures.tables import CanonicalTables
+from pacekeeper.policy import Policy
 from pacekeeper_assets.capacity import CAPACITY_NEEDS
 from pacekeeper_assets.case_weight_rater import CASE_WEIGHT_RATER
 from pacekeeper_assets.casepoints import HIGH_ACUITY_NEEDS, POINTS_NEEDS, PROJECTED_NEEDS
+from pacekeeper_assets.guardrails import caseload_told
 from pacekeeper_assets.judging import band
 from pacekeeper_assets.work_columns import (
     BOOKED_NEEDS,
@@ -25,6 +31,25 @@ _BLOCKS = tuple(
     for kind in ("admin", "documentation")
 )
 
+
+def _recorded(tables: CanonicalTables, policy: Policy) -> Table:
+    """Weeks with `is_recorded_unclear`: where sessions are unclear, or the log that part of the hours come from."""
+    weeks = _logged(tables, policy)
+    return weeks.mutate(is_recorded_unclear=weeks.has_unclear_sessions | weeks.is_log_doubtful)
+
+
+def _logged(tables: CanonicalTables, policy: Policy) -> Table:
+    logs = tables.ehr_time_week.select("clinician_key", "week_id", "is_log_doubtful")
+    return tables.clinician_week.inner_join(logs, ["clinician_key", "week_id"])
+
+
+def _planned(tables: CanonicalTables, policy: Policy) -> Table:
+    """A week for which nothing is planned holds no time to protect."""
+    weeks = tables.clinician_week
+    is_planned = weeks.worked_ratio.notnull()
+    return weeks.mutate(admin_protected_h=ifelse(is_planned, weeks.admin_protected_h, ibis.null("float64")))
+
+
 MARTS: tuple[Mart, ...] = (CASE_WEIGHT_RATER,)
 GUARDRAILS: tuple[Guardrail, ...] = (
     band(
@@ -32,7 +57,10 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         mart="clinician_week",
         value="total_work_h",
         needs=TOTAL_WORK_NEEDS,
-        partial="has_unclear_sessions",
+        rows=_recorded,
+        marts=("ehr_time_week",),
+        partial="is_recorded_unclear",
+        defaulted="has_unreviewed_sessions",
     ),
     band(
         "clients_week",
@@ -40,6 +68,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         value="distinct_clients_n",
         needs=Needs(subjects=_SUBJECTS, required=((_HELD,), (_ATTENDED,))),
         partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
     ),
     band(
         "overbooking",
@@ -49,14 +78,24 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         denominator="bookable_h",
         needs=BOOKED_NEEDS,
     ),
-    band("documentation_load", mart="clinician_week", value="documentation_h", needs=DOCUMENTATION_NEEDS),
+    band(
+        "documentation_load",
+        mart="clinician_week",
+        value="documentation_h",
+        needs=DOCUMENTATION_NEEDS,
+        rows=_logged,
+        marts=("ehr_time_week",),
+        partial="is_log_doubtful",
+    ),
     band(
         "protected_admin",
         mart="clinician_week",
         value="admin_protected_h",
         side="below",
         needs=Needs(subjects=_SUBJECTS, required=(_BLOCKS,)),
+        rows=_planned,
         partial="has_unclear_sessions",
+        defaulted="has_unreviewed_sessions",
     ),
     band(
         "supervision_weekly",
@@ -81,7 +120,9 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         mart="caseload_snapshot",
         value="points",
         needs=POINTS_NEEDS,
-        partial="is_uncertain",
+        rows=caseload_told,
+        partial="is_unclear",
+        defaulted="is_unreviewed",
         reach_days=60,
     ),
     band(
@@ -89,7 +130,9 @@ GUARDRAILS: tuple[Guardrail, ...] = (
         mart="caseload_snapshot",
         value="projected_points_4w",
         needs=PROJECTED_NEEDS,
-        partial="is_uncertain",
+        rows=caseload_told,
+        partial="is_unclear",
+        defaulted="is_unreviewed",
         reach_days=91,
     ),
     band("high_acuity_hours", mart="caseload_snapshot", value="high_acuity_session_h", needs=HIGH_ACUITY_NEEDS),

@@ -84,9 +84,9 @@ def episode(made: World, client: str, planned_end: date | None) -> None:
 @pytest.fixture(scope="module")
 def world(policy: Policy) -> World:
     made = a_world()
-    for key, fte in (("sum", 1.0), ("half", 0.5), ("heavy", 1.0), ("none", 1.0), ("other", 1.0), ("acute", 1.0)):
+    for key in ("sum", "half", "heavy", "none", "other", "acute", "unreviewed"):
         made.clinician(key)
-        made.employ(EARLY, key=key, fte=fte)
+        made.employ(EARLY, key=key, fte=0.5 if key == "half" else 1.0)
     sunday = made.day(0, 6)
     for client in ("a", "b", "c", "d", "e"):
         case(made, "sum", client, seen=client != "e", share=0.5 if client == "c" else 1.0)
@@ -122,6 +122,9 @@ def world(policy: Policy) -> World:
     weigh(made, "q", 1)
     made.session(made.day(0, 1), "09:00", 90, key="acute", clients=["q"], is_acuity_event=True)
     made.session(made.day(0, 2), "09:00", 31, key="acute", clients=["q"], is_acuity_event=True)
+    case(made, "unreviewed", "u", seen=False)
+    weigh(made, "u", 1)
+    made.session(made.day(0), "09:00", 30, key="unreviewed", clients=["u"], status="unreviewed")
     made.run(weeks=5, policy=policy)
     return made
 
@@ -158,10 +161,11 @@ def test_hours_of_high_acuity_are_acute_sessions_and_those_with_the_heaviest_cli
 
 @pytest.mark.rule("W06", "W07", "W09")
 def test_caps_of_the_practice(world: World) -> None:
-    assert [world.says("case_points", 0, key=key) for key in ("sum", "heavy", "half")] == [
+    assert [world.says("case_points", 0, key=key) for key in ("sum", "heavy", "half", "unreviewed")] == [
         ("pass", None),
         ("breach", "above_ceiling"),
         ("breach", "above_ceiling"),
+        ("unknown", "defaulted"),
     ]
     assert world.verdict("case_points", 0, key="half")["threshold_breach"] == 4.0
     assert [world.says("projected_points", 0, key=key)[0] for key in ("sum", "acute")] == ["breach", "pass"]

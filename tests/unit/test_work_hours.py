@@ -58,6 +58,19 @@ def ehr(made: World, day: date, clock: str, minutes: int, *, key: str = "c1", ta
     )
 
 
+def log(made: World, day: date, *keys: str) -> None:
+    for key in keys:
+        made.add(
+            "ehr_event",
+            event_key=f"v{len(made.rows['ehr_event'])}",
+            clinician_key=key,
+            at=made.at(day, "12:00"),
+            event_type="view",
+            task_type="note",
+            action_count=1,
+        )
+
+
 def says(made: World, guardrail: str, *keys: str, week: int = 0) -> dict[str, tuple[str, str | None]]:
     return {key: made.says(guardrail, week, key=key) for key in keys}
 
@@ -92,21 +105,11 @@ def world() -> World:
         minutes=30.0,
     )
     # answered by the client on Wednesday: no work of the clinician on that day
-    for number, (direction, over) in enumerate(
-        [("out", {"sent_at": tuesday}), ("in", {"sent_at": monday, "received_at": monday})], start=1
-    ):
-        made.add(
-            "message",
-            message_key=f"m{number}",
-            clinician_key="mail",
-            direction=direction,
-            category="clinical",
-            urgency="routine",
-            status="completed",
-            minutes=30.0,
-            replied_at=made.at(made.day(0, 2) if direction == "out" else tuesday, "10:00"),
-            **{name: made.at(day, "09:00") for name, day in over.items()},
-        )
+    mail: dict[str, Any] = {"clinician_key": "mail", "category": "clinical", "urgency": "routine", "minutes": 30.0}
+    mail |= {"status": "completed", "sent_at": made.at(tuesday, "09:00")}
+    made.add("message", message_key="m1", direction="out", replied_at=made.at(made.day(0, 2), "10:00"), **mail)
+    mail["sent_at"] = made.at(monday, "09:00")
+    made.add("message", message_key="m2", direction="in", replied_at=made.at(tuesday, "10:00"), **mail)
     # called off, and what a session tells already
     entry(made, monday, 60, key="loose", kind="supervision_ind", cancelled_by="counterpart")
     entry(made, monday, 60, key="loose", kind="direct", clock="16:00")
@@ -235,16 +238,20 @@ def test_booked_hours_stood_when_the_notice_period_began(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def judged() -> World:
-    made = a_world(
-        "fine", "long", "over", "half", "unclear", "docs", "crowd31", "crowd35", "admin8", "admin7", "adminpart"
-    )
+    worked = ("fine", "long", "over", "half", "unclear", "unreviewed", "docs", "crowd31", "crowd35")
+    made = a_world(*worked, "unlogged", "admin8", "admin7", "adminpart")
     made.clinician("away")
     made.employ(EARLY, key="away")
     made.rows["employment"][3]["fte"] = 0.5
-    for key, hours in (("fine", 45), ("long", 46), ("over", 51), ("half", 23), ("unclear", 20)):
+    hours_of = {"fine": 45, "long": 46, "over": 51, "half": 23, "unclear": 20, "unreviewed": 20, "unlogged": 20}
+    for key, hours in hours_of.items():
         for weekday in range(5):
             entry(made, made.day(0, weekday), hours * 12, key=key, kind="outreach")
-    made.session(made.day(0), "09:00", 50, key="unclear", status="unknown")
+    log(made, made.day(0), *worked)
+    made.session(made.day(0), "09:00", 50, key="unlogged")
+    for key, status in (("unclear", "unknown"), ("unreviewed", "unreviewed")):
+        made.session(made.day(0), "09:00", 50, key=key, status=status)
+        made.open_week(0, key=key)
     entry(made, made.day(0), 601, key="docs", kind="documentation")
     for key, clients in (("crowd31", 31), ("crowd35", 35)):
         for number in range(clients):
@@ -279,30 +286,36 @@ def judged() -> World:
 
 @pytest.mark.rule("W02")
 def test_total_work_hours(judged: World) -> None:
-    assert says(judged, "total_work_hours", "fine", "long", "over", "half", "unclear") == {
+    keys = ("fine", "long", "over", "half", "unclear", "unreviewed", "unlogged")
+    assert says(judged, "total_work_hours", *keys) == {
         "fine": ("pass", None),
         "long": ("warn", "above_warning"),
         "over": ("breach", "above_ceiling"),
         "half": ("warn", "above_warning"),
         "unclear": ("unknown", "partial"),
+        "unreviewed": ("unknown", "defaulted"),
+        # a session on a day of which the log tells nothing: what else was done in the EHR is not known
+        "unlogged": ("unknown", "partial"),
     }
 
 
 @pytest.mark.rule("W03", "W19")
 def test_clients_week(judged: World) -> None:
-    assert says(judged, "clients_week", "fine", "crowd31", "crowd35", "unclear") == {
+    assert says(judged, "clients_week", "fine", "crowd31", "crowd35", "unclear", "unreviewed") == {
         "fine": ("pass", None),
         "crowd31": ("warn", "above_warning"),
         "crowd35": ("breach", "above_ceiling"),
         "unclear": ("unknown", "partial"),
+        "unreviewed": ("unknown", "defaulted"),
     }
 
 
 @pytest.mark.rule("W12")
 def test_documentation_load(judged: World) -> None:
-    assert says(judged, "documentation_load", "fine", "docs") == {
+    assert says(judged, "documentation_load", "fine", "docs", "unlogged") == {
         "fine": ("pass", None),
         "docs": ("warn", "above_warning"),
+        "unlogged": ("unknown", "partial"),
     }
 
 
@@ -310,13 +323,17 @@ def test_documentation_load(judged: World) -> None:
 @pytest.mark.rule("W11")
 @pytest.mark.edge_case(7)
 def test_protected_admin_is_a_floor_of_what_the_practice_was_open(judged: World) -> None:
-    assert says(judged, "protected_admin", "admin8", "admin7", "adminpart", "away", "unclear") == {
+    keys = ("admin8", "admin7", "adminpart", "away", "unclear", "unreviewed", "fine")
+    assert says(judged, "protected_admin", *keys) == {
         "admin8": ("pass", None),
         "admin7": ("breach", "below_floor"),
         # 20 h of client time and 4 h of admin were planned, 16 h of them on days of the storm: the floor is 8 x 8/24
         "adminpart": ("pass", None),
         "away": ("exempt", "leave"),
         "unclear": ("unknown", "partial"),
+        "unreviewed": ("unknown", "defaulted"),
+        # nothing is planned
+        "fine": ("unknown", "no_source"),
     }
     assert judged.verdict("protected_admin", 0, key="adminpart")["threshold_breach"] == pytest.approx(8 / 3)
     row = judged.week_row("clinician_week", 0, key="adminpart")
