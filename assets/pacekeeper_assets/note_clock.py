@@ -33,7 +33,8 @@ def note_clock(tables: CanonicalTables, policy: Policy) -> Table:
     )
     notes = notes.mutate(state=_state(notes))
     lag_h = hours(notes.signed_s - notes.service_end_s)
-    open_h = ibis.greatest(hours(notes.as_of_s - notes.service_end_s), 0.0)
+    open_h = hours(notes.as_of_s - notes.service_end_s)
+    open_h = ifelse(open_h < 0.0, 0.0, open_h)
     notes = notes.mutate(lag_h=lag_h, open_h=ifelse(notes.state == OPEN, open_h, ibis.null("float64")))
     for end in ("service_end", "signed"):
         notes = _with_day(notes, tables.person_day, end)

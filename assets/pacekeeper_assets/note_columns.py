@@ -72,7 +72,8 @@ NOTE_COLUMNS: tuple[MartColumn, ...] = (
         "open_h",
         "number",
         "hours",
-        "The run's instant - service_end_at of an open note: its lag is at least this. Null: not open.",
+        "The run's instant - service_end_at of an open note: its lag is at least this. Null: not open, or that end is "
+        "not known.",
         needs=_OPEN,
         rules=("D05", "D18"),
     ),
@@ -96,14 +97,15 @@ NOTE_COLUMNS: tuple[MartColumn, ...] = (
         "is_overdue",
         "flag",
         "",
-        "Whether it is open for longer than policy notes.overdue_after. Null: state unknown.",
+        "Whether it is open for longer than policy notes.overdue_after. Null: state unknown, or open_h of an open one.",
         rules=("D18",),
     ),
     MartColumn(
         "cosign_lag_h",
         "number",
         "hours",
-        "cosigned_at - signed_at, of interns and associates. Null: not countersigned, or not known.",
+        "cosigned_at - signed_at: notes of interns and associates need it, and any that is countersigned has it. "
+        "Null: not countersigned, or not known.",
         needs=_of(_SIGNED, _COSIGNED),
     ),
     MartColumn(

@@ -57,8 +57,10 @@ def note_timeliness(tables: CanonicalTables, policy: Policy) -> Table:
         band=ibis.cases(*bands, else_=literal(f"gt_{_BANDS_H[-1]}h")),
         is_same_day=is_same_day,
         is_prewritten=notes.lag_h < 0,
-        is_overdue=ifelse(
-            notes.state == UNKNOWN, ibis.null("boolean"), ibis.coalesce(notes.open_h > limit_h, literal(value=False))
+        is_overdue=ibis.cases(
+            (notes.state == UNKNOWN, ibis.null("boolean")),
+            (notes.state == OPEN, notes.open_h > limit_h),
+            else_=literal(value=False),
         ),
         cosign_lag_h=hours(seconds(notes.cosigned_at) - notes.signed_s),
     )

@@ -105,9 +105,12 @@ def test_the_clock_starts_at_the_planned_end_or_the_service_where_no_session_is_
     planned = note(made, None, at, at, appointment_key=seat, clinician_key=None)
     begun = note(made, None, at, at, service_at=made.at(made.day(0), "13:45"))
     bare = note(made, None, at, at)
+    draft = note(made, None, at, None)
     made.run(weeks=1)
     found = {name: (row_of(made, name)["clock_from"], row_of(made, name)["lag_h"]) for name in (kept, begun, bare)}
     assert found == {kept: ("session", 1), begun: ("service", 2), bare: (None, None)}
+    # since when an open one is due is not known either
+    assert [row_of(made, draft)[column] for column in ("band", "open_h", "is_overdue")] == ["open", None, None]
     row = row_of(made, planned)
     assert (row["clock_from"], row["lag_h"], row["clinician_key"]) == ("appointment", pytest.approx(5 + 55 / 60), "c1")
 
