@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ibis
 
+from pacekeeper.contract import ENTITIES
 from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.instant import SECONDS_PER_DAY, day_number, seconds
 from pacekeeper.measures.mart import Step
@@ -105,7 +106,11 @@ def band_input(tables: CanonicalTables) -> Table:
     told = tables.person_source.inner_join(ends, "source")
     told = told.select("entity", "complete_s", input_key=told.person_key, is_read=literal(value=True))
     everywhere = ends.select("entity", "complete_s", input_key=literal(""), is_read=ends.complete_s > 0)
+    # Where nobody has a row of an entity, its sources tell nothing: they may not have been allowed to.
+    held = ibis.union(*(tables[name].limit(1).select(held_entity=literal(name)) for name in ENTITIES))
     known = ibis.union(told, everywhere)
+    known = known.left_join(held, known.entity == held.held_entity)
+    known = known.mutate(is_read=known.is_read & known.held_entity.notnull()).drop("held_entity")
     joined = needs.inner_join(known, "entity")
     found = joined.group_by("guardrail_id", "input_key").aggregate(
         groups_found_n=joined.group_no.nunique(where=joined.is_read),

@@ -125,7 +125,7 @@ def test_share_of_nonclinical_messages_that_licensed_clinicians_handle(tmp_path:
     [
         pytest.param(2, 8, ("pass", None), id="at the limit"),
         pytest.param(9, 0, ("unknown", "low_denominator"), id="few"),
-        pytest.param(0, 0, ("unknown", "low_denominator"), id="none"),
+        pytest.param(0, 0, ("unknown", "no_source"), id="nobody has any"),
     ],
 )
 def test_few_nonclinical_messages_say_nothing(

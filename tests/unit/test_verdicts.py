@@ -217,6 +217,7 @@ def counts() -> World:
     """Caseloads and no-shows by number, each by a clinician of that name."""
     made = World(first=date(2025, 10, 1))
     made.seat(made.day(0), "07:00", client=None)
+    made.hold(0, 1)
     for size, fte in ((50, 1.0), (51, 1.0), (60, 1.0), (61, 1.0), (25, 0.5), (26, 0.5), (31, 0.5)):
         key = f"load{size}-{fte}"
         employed(made, key, fte=fte)
@@ -336,6 +337,21 @@ def test_verdicts_are_given_when_nothing_but_employment_was_ever_read() -> None:
     found = made.select("SELECT DISTINCT state FROM marts.guardrail_result")
     assert found == [{"state": "unknown"}]
     assert {made.says(name, 1)[0] for name in GUARDRAILS} == {"unknown"}
+
+
+def test_entity_of_which_nobody_has_a_row_tells_nothing() -> None:
+    made = quiet()
+    made.run(weeks=2)
+    assert made.says("direct_hours", 1) == ("pass", None)
+    for name in ("session", "session_clinician", "session_participant"):
+        made.rows[name].clear()
+    made.run(weeks=2)
+    assert [made.says(name, 1) for name in GUARDRAILS] == [
+        ("unknown", "no_source"),
+        ("unknown", "no_source"),
+        ("unknown", "no_source"),
+        ("pass", None),
+    ]
 
 
 def test_person_whom_no_source_of_sessions_knows_is_unknown_and_never_a_pass_at_zero() -> None:

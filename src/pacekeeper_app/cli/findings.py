@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -116,6 +117,8 @@ def print_unmapped(console: Console, home: PracticeHome, run_id: str) -> None:
 
 
 _MEASURABLE = "_measurable"
+#: Subjects shown of a guardrail that is breached, the most often first.
+_PER_GUARDRAIL = 6
 
 
 def print_verdicts(console: Console, home: PracticeHome) -> None:
@@ -166,8 +169,12 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
     table = _table(
         "Breaches of practice policy", ("guardrail", "subject"), ("periods", "first", "last", "worst"), ("unit", "why")
     )
-    for guardrail, key, weeks, first, last, worst, reason, unit in rows:
-        table.add_row(guardrail, key[:_SHOWN], str(weeks), str(first), str(last), f"{worst:.2f}", unit, reason)
+    for guardrail, found in groupby(rows, key=lambda row: str(row[0])):
+        own = list(found)
+        for _, key, weeks, first, last, worst, reason, unit in own[:_PER_GUARDRAIL]:
+            table.add_row(guardrail, key[:_SHOWN], str(weeks), str(first), str(last), f"{worst:.2f}", unit, reason)
+        if len(own) > _PER_GUARDRAIL:
+            table.add_row(guardrail, f"[dim]{len(own) - _PER_GUARDRAIL:,} more[/]", "", "", "", "", "", "")
     console.print(table)
 
 
