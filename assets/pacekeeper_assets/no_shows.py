@@ -160,6 +160,7 @@ def client_no_show_week(tables: CanonicalTables, policy: Policy) -> Table:
     found = counted.left_join(unclear, ["client_key", "week_id"]).drop("client_key_right", "week_id_right")
     return found.mutate(
         is_unclear=found.unclear_n.fill_null(0) > 0,
+        is_unreviewed=found.unreviewed_n.fill_null(0) > 0,
         waited_days=ifelse(found.runs_n > 0, found.longest_wait_days, literal(0, "int64")),
     )
 
@@ -167,9 +168,11 @@ def client_no_show_week(tables: CanonicalTables, policy: Policy) -> Table:
 def _unclear(tables: CanonicalTables, weeks: Table) -> Table:
     seats = tables.appointment
     seats = seats.filter(seats.client_key.notnull() & seats.status.isin(["unknown", "unreviewed"]))
-    seats = with_client_person(seats, tables).select("client_key", start_s=seconds(seats.start_at))
+    seats = with_client_person(seats, tables).select("client_key", "status", start_s=seconds(seats.start_at))
     met = seats.inner_join(weeks, [seats.start_s >= weeks.week_start_s, seats.start_s < weeks.week_end_s])
-    return met.group_by("client_key", "week_id").aggregate(unclear_n=met.count())
+    return met.group_by("client_key", "week_id").aggregate(
+        unclear_n=met.count(where=met.status == "unknown"), unreviewed_n=met.count(where=met.status == "unreviewed")
+    )
 
 
 BUSINESS_DAY = Step("business_day", business_day, (PRACTICE_DAY,))
@@ -231,7 +234,8 @@ CLIENT_NO_SHOW_WEEK = Mart(
             needs=_REACHED,
             rules=("T05",),
         ),
-        MartColumn("is_unclear", "flag", "", "Whether an appointment of the client in the week may have been kept."),
+        MartColumn("is_unclear", "flag", "", "Whether an appointment of the client in the week is of unknown status."),
+        MartColumn("is_unreviewed", "flag", "", "Whether nobody reviewed an appointment of the client in the week."),
     ),
     build=client_no_show_week,
 )
@@ -241,6 +245,7 @@ NO_SHOW_RUN: Guardrail = band(
     mart="client_no_show_week",
     value="waited_days",
     partial="is_unclear",
+    defaulted="is_unreviewed",
     needs=_REACHED,
     grain=Grain("client", "client_key", "week_id", "week_start_at", "week_end_at"),
     reach_days=90,

@@ -68,6 +68,7 @@ RUNS = {
     "cancelled-at-the-start-is-missed": (["no_show", "after"], 2),
     "no-seat-at-all": (["no_show", "entered_in_error", "rescheduled", "no_show"], 2),
     "may-have-been-kept": (["no_show", "unreviewed", "no_show"], 1),
+    "nobody-can-tell": (["no_show", "unreviewed", "unknown"], 1),
 }
 
 
@@ -149,7 +150,8 @@ def test_nobody_reaches_out_to_a_client_who_has_died(world: World) -> None:
 
 @pytest.mark.edge_case(16)
 def test_attendance_that_nobody_reviewed_leaves_the_week_unknown(world: World) -> None:
-    assert says(world, "may-have-been-kept") == ("unknown", "partial")
+    assert says(world, "may-have-been-kept") == ("unknown", "defaulted")
+    assert says(world, "nobody-can-tell") == ("unknown", "partial")
 
 
 def test_without_a_source_of_outreach_nothing_is_known() -> None:
