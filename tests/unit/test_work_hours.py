@@ -456,6 +456,7 @@ def test_without_a_source_nothing_passes() -> None:
 def test_hours_at_work_are_unknown_once_a_source_is_stale() -> None:
     made = a_world()
     made.employ(EARLY)
+    made.hold(0, 1)
     entry(made, made.day(0), 60)
     made.completeness[("ehr", "time_entry")] = made.at(made.day(0, 6), "00:00")
     made.run(weeks=1)
