@@ -48,7 +48,19 @@ def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
     rows = _with_sessions_so_far(rows, tables, outcome)
     rows = _joined(rows, _compared(rows, outcome))
     rows = _joined(rows, _safety(tables))
+    rows = _with_part2(rows, tables)
     return rows.mutate(severity_band=severity_band(rows.instrument, rows.score))
+
+
+def _with_part2(rows: Table, tables: CanonicalTables) -> Table:
+    """`is_part2`: unless every record of the client says that it is not protected."""
+    records = with_client_person(tables.client.select("client_key", "part2_flag"), tables)
+    told = records.group_by("client_key").aggregate(
+        protected_n=records.count(where=records.part2_flag != "no"), records_n=records.count()
+    )
+    joined = rows.left_join(told, "client_key").drop("client_key_right")
+    is_free = ibis.coalesce((joined.protected_n == 0) & (joined.records_n > 0), literal(value=False))
+    return joined.mutate(is_part2=~is_free).drop("protected_n", "records_n")
 
 
 def _joined(rows: Table, more: Table) -> Table:
@@ -203,6 +215,13 @@ MEASURE_TRAJECTORY = Mart(
     columns=(
         MartColumn("response_key", "text", "", "Key of the response."),
         MartColumn("client_key", "text", "", "Key of the client: `client_match.person_key`."),
+        MartColumn(
+            "is_part2",
+            "flag",
+            "",
+            "Whether 42 CFR Part 2 may protect the client's records: leave the row out of extracts that go beyond the "
+            "practice. Not known counts as yes.",
+        ),
         MartColumn(
             "episode_key",
             "text",

@@ -1,4 +1,4 @@
-"""`routine_month`: what a practice owes its clinicians every month, and the experiments that run."""
+"""`routine_month`: what a practice owes its clinicians every month, its quarterly review, and what it tries."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from pacekeeper_assets.people import person, with_person
 from pacekeeper_assets.periods import PERSON_MONTH, PRACTICE_MONTH
 
 _DIGITS = 9
+#: What a quarterly review looks at together.
+_PACKS = ("outcomes", "wellbeing", "caseload", "finance")
+_TRAINING = ("training", "ce")
+_MINUTES_PER_HOUR = 60.0
 
 
 def routine_month(tables: CanonicalTables, policy: Policy) -> Table:
     rows = tables.practice_month
-    for part in (_reports(tables), _experiments(tables)):
+    for part in (_reports(tables), _packs(tables), _training(tables), _experiments(tables)):
         rows = rows.left_join(part, "month_id").drop("month_id_right")
     reads = tables.source_completeness
     was_read = reads.complete_through.notnull()
@@ -26,6 +30,7 @@ def routine_month(tables: CanonicalTables, policy: Policy) -> Table:
         reads.aggregate(
             reports_maps_n=reads.count(where=was_read & (reads.entity == "report_delivery")),
             experiments_maps_n=reads.count(where=was_read & (reads.entity == "experiment")),
+            entries_maps_n=reads.count(where=was_read & (reads.entity == "time_entry")),
         )
     )
 
@@ -35,6 +40,8 @@ def routine_month(tables: CanonicalTables, policy: Policy) -> Table:
     rows = rows.mutate(
         clinicians_n=rows.clinicians_n.fill_null(0),
         own_reports_n=counted(rows.own_reports_n, rows.reports_maps_n),
+        review_packs_n=counted(rows.review_packs_n, rows.reports_maps_n),
+        training_paid_h=ifelse(rows.entries_maps_n > 0, rows.training_paid_h.fill_null(0.0), null("float64")),
         experiments_n=counted(rows.experiments_n, rows.experiments_maps_n),
         undecided_n=counted(rows.undecided_n, rows.experiments_maps_n),
     )
@@ -56,6 +63,26 @@ def _reports(tables: CanonicalTables) -> Table:
         clinicians_n=joined.person_key.nunique(),
         own_reports_n=joined.person_key.nunique(where=coalesce(is_given, literal(value=False))),
     )
+
+
+def _packs(tables: CanonicalTables) -> Table:
+    """Per month: kinds of the quarterly review that were handed over since the quarter began."""
+    months = tables.practice_month.select("month_id", "quarter", "month_start_at", "month_end_at")
+    begun = months.group_by("quarter").aggregate(quarter_start_at=months.month_start_at.min())
+    given = tables.report_delivery.filter(tables.report_delivery.kind.isin(_PACKS)).select("kind", "delivered_at")
+    joined = months.inner_join(begun, "quarter").cross_join(given)
+    held = joined.filter((joined.delivered_at >= joined.quarter_start_at) & (joined.delivered_at < joined.month_end_at))
+    return held.group_by("month_id").aggregate(review_packs_n=held.kind.nunique())
+
+
+def _training(tables: CanonicalTables) -> Table:
+    """Per month: paid hours of training and continuing education of all clinicians."""
+    entries = tables.time_entry
+    entries = entries.filter(entries.kind.isin(_TRAINING) & coalesce(entries.is_paid, literal(value=False)))
+    entries = with_person(entries.select("clinician_key", "minutes", day_no=day_number(entries.entry_date)), tables)
+    months = tables.practice_month.select("month_id", "first_no", "last_no")
+    joined = months.inner_join(entries, [months.first_no <= entries.day_no, months.last_no >= entries.day_no])
+    return joined.group_by("month_id").aggregate(training_paid_h=joined.minutes.sum() / _MINUTES_PER_HOUR)
 
 
 def _experiments(tables: CanonicalTables) -> Table:
@@ -100,6 +127,7 @@ ROUTINE_MONTH = Mart(
         "appointment",
         "calendar_day",
         "report_delivery",
+        "time_entry",
         "experiment",
     ),
     steps=(PRACTICE_MONTH, PERSON_MONTH),
@@ -130,6 +158,25 @@ ROUTINE_MONTH = Mart(
             "own_reports_n / clinicians_n. Null: as own_reports_n, or there were no clinicians.",
             needs=_REPORTS,
             rules=("U19",),
+        ),
+        MartColumn(
+            "review_packs_n",
+            "count",
+            "reports",
+            "Kinds of report among outcomes, wellbeing, caseload and finance that were handed over since the quarter "
+            "began; 4 is the whole review. Null: no source of deliveries was read.",
+            needs=Needs(required=((Input("report_delivery", ("kind", "delivered_at")),),)),
+            rules=("O11",),
+        ),
+        MartColumn(
+            "training_paid_h",
+            "number",
+            "hours",
+            "Paid hours of training and continuing education of all clinicians. Null: no source of time entries read.",
+            needs=Needs(
+                required=((Input("time_entry", ("entry_date", "minutes", "is_paid"), {"kind": ("training",)}),),)
+            ),
+            rules=("H10",),
         ),
         MartColumn(
             "experiments_n",

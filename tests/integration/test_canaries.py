@@ -163,6 +163,7 @@ def test_no_file_of_a_whole_night_holds_a_canary(night: Night) -> None:
     assert night.after_run == []
 
 
+@pytest.mark.edge_case(41)
 def test_nothing_that_is_said_holds_a_canary(night: Night) -> None:
     assert [command for command, text in night.said.items() if has_mark(text.encode())] == []
     assert len(night.said["verdicts --week all --json"].splitlines()) > 10

@@ -112,6 +112,9 @@ def routine() -> World:
         ("c1", date(2026, 2, 1), "own_data"),
         ("c2", date(2026, 2, 3), "outcomes"),
         (None, date(2026, 2, 4), "own_data"),
+        (None, date(2026, 2, 4), "finance"),
+        (None, date(2026, 2, 5), "finance"),
+        (None, date(2026, 3, 31), "caseload"),
     ]
     for number, (reader, day, kind) in enumerate(deliveries):
         made.add(
@@ -121,6 +124,18 @@ def routine() -> World:
             kind=kind,
             period_month=day.replace(day=1),
             delivered_at=made.at(day, "20:00"),
+        )
+    for number, (of_month, kind, minutes, paid) in enumerate(
+        [(5, "training", 60, True), (6, "ce", 30, True), (7, "training", 60, False), (8, "admin", 60, True)]
+    ):
+        made.add(
+            "time_entry",
+            entry_key=f"e{number}",
+            clinician_key="c1",
+            entry_date=date(2026, 2, of_month),
+            minutes=float(minutes),
+            kind=kind,
+            is_paid=paid,
         )
     tried(made, before=3, after=2, mart_column=None)  # after: 26 January to 8 February
     made.run(weeks=13)
@@ -133,6 +148,18 @@ def test_every_clinician_who_sees_clients_gets_own_numbers_every_month(routine: 
     assert [(row["clinicians_n"], row["own_reports_n"]) for row in rows] == [(2, 2), (2, 1), (2, 0)]
     said = [says(routine, "own_data_report", month) for month in (1, 2)]
     assert said == [("pass", None), ("breach", "below_floor")]
+
+
+@pytest.mark.rule("O11")
+def test_the_parts_of_the_quarterly_review_are_counted_since_the_quarter_began(routine: World) -> None:
+    rows = routine.select("SELECT review_packs_n FROM marts.routine_month ORDER BY month_id")
+    assert [row["review_packs_n"] for row in rows] == [0, 2, 3], "outcomes and finance, then caseload as well"
+
+
+@pytest.mark.rule("H10")
+def test_paid_training_is_counted_and_what_nobody_pays_is_not(routine: World) -> None:
+    rows = routine.select("SELECT training_paid_h FROM marts.routine_month ORDER BY month_id")
+    assert [row["training_paid_h"] for row in rows] == [0.0, 1.5, 0.0]
 
 
 @pytest.mark.rule("H17")

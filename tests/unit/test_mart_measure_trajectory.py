@@ -124,3 +124,23 @@ def test_a_response_counts_up_to_its_own_session() -> None:
         "both": [1],
     }
     assert column(made, "both", "episode_key") == ["e-open"]
+
+
+@pytest.mark.edge_case(45)
+def test_a_client_whose_records_part_2_may_protect_is_marked_and_not_known_counts_as_yes() -> None:
+    made = World(only=("measure_trajectory",))
+    made.employ(date(2025, 1, 6))
+    for key, flag in (("free", "no"), ("kept", "yes"), ("vague", "unknown"), ("both", "no"), ("both2", "yes")):
+        made.add("client", client_key=key, practice_key="p", part2_flag=flag, is_deceased=False)
+        made.add("client_match", client_key=key, person_key=key.removesuffix("2"), matched_on="mrn", source="derived")
+    for key in ("free", "kept", "vague", "both", "nobody"):
+        made.answer(made.day(0), 10, client=key)
+    made.run(weeks=1)
+    rows = made.select("SELECT client_key, is_part2 FROM marts.measure_trajectory")
+    assert {row["client_key"]: row["is_part2"] for row in rows} == {
+        "free": False,
+        "kept": True,
+        "vague": True,
+        "both": True,
+        "nobody": True,
+    }

@@ -83,7 +83,7 @@ def test_an_algorithm_nobody_knows_is_told_with_those_there_are(tmp_path: Path) 
 
 def test_a_plugin_adds_an_algorithm_and_takes_no_name_of_another() -> None:
     registry = OfftrackRegistry([OFFTRACK.named("reliable_drop")])
-    own = OfftrackAlgorithm("never", lambda rows, outcome: rows.mutate(on_track=ibis.literal(value=True)))
+    own = OfftrackAlgorithm("never", lambda rows, _outcome: rows.mutate(on_track=ibis.literal(value=True)))
     registry.add(own)
     assert registry.named("never") is own
     with pytest.raises(PolicyError, match="is there already"):

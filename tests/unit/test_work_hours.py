@@ -170,6 +170,7 @@ def world() -> World:
 
 
 @pytest.mark.rule("W02", "W12")
+@pytest.mark.rule("D07")
 def test_total_work_counts_each_hour_once(world: World) -> None:
     row = world.week_row("clinician_week", 0, key="union")
     # Monday 09:00-12:00, Tuesday one hour
