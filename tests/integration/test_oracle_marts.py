@@ -1,0 +1,228 @@
+"""Marts and verdicts of synthetic practices, held against the oracle that computes them a second way."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from fractions import Fraction
+from importlib import resources
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pacekeeper.engine.duckdb import Connection
+from pacekeeper.policy import load_policy
+from pacekeeper.testing.canonical_practice import generate_canonical
+from pacekeeper_assets import CATALOGUE, MARTS, materialise
+from tests.oracle import marts as oracle
+from tests.oracle.intervals import tick
+from tests.oracle.marts.practice import Practice, Row
+
+SEEDS = (1, 2, 3)
+CLINICIANS, WEEKS = 12, 26
+
+#: Columns on which oracle and mart do not agree, and what the oracle reads otherwise. Whoever settles one takes it out:
+#: a column that agrees fails the test too.
+DISPUTED: Mapping[str, Mapping[str, str]] = {
+    "note_timeliness": {
+        "cosign_lag_h": "the column says: of interns and associates; the mart has it for every author",
+        "actions_n": "of two notes begun at one instant, one has actions after it was signed",
+    },
+    "note_week": {
+        "cosign_lag_p50_h": "as note_timeliness.cosign_lag_h",
+        "actions_per_note": "as note_timeliness.actions_n",
+    },
+}
+DISPUTED_VERDICTS: Mapping[str, Mapping[str, str]] = {
+    "active_caseload": {"reason": "defaulted where a review would settle every uncertain client (decisions 1.10, 5.7)"},
+}
+NOT_COMPUTED: Mapping[str, Mapping[str, str]] = {}
+VERDICT_COLUMNS = {
+    "state",
+    "reason",
+    "value",
+    "threshold_warn",
+    "threshold_breach",
+    "scaled_by",
+    "numerator",
+    "denominator",
+}
+LATER = "not computed a second way yet"
+MARTS_NOT_COVERED = {
+    "guardrail_result": "verdicts are compared by guardrail, below",
+    **dict.fromkeys(
+        (
+            "schedule_design_week",
+            "hot_seat_quarter",
+            "case_weight_rater",
+            "utilization_trend",
+            "own_baseline_month",
+            "intake_funnel",
+            "clinician_intake",
+            "episode_outcome",
+            "retention_dropout",
+            "early_termination_quarter",
+            "mbc_completeness",
+            "client_no_show_week",
+            "alert_response",
+            "clinician_outcome",
+            "attendance_month",
+            "attendance_band_month",
+            "reminder_month",
+            "revenue_service_line",
+            "payer_contract_month",
+            "payer_mix",
+            "denials",
+            "reconciliation",
+            "leave_month",
+            "pay_stability",
+            "workforce_month",
+            "staff_survey_agg",
+            "experiment_result",
+            "routine_month",
+            "guardrail_breach",
+            "clinician_signal",
+            "systemic_signal",
+        ),
+        LATER,
+    ),
+}
+GUARDRAILS_NOT_COVERED = dict.fromkeys(
+    (
+        "admin_block_halfday",
+        "hot_seat_fairness",
+        "own_limit_spike",
+        "own_limit_drop",
+        "sick_days_own_limit",
+        "notes_amended_own_limit",
+        "time_to_first_appointment",
+        "referral_drought",
+        "referral_out_response",
+        "intake_flow",
+        "early_termination",
+        "measurement_completeness",
+        "no_show_run",
+        "offtrack_review",
+        "safety_review",
+        "dual_notification",
+        "reminders",
+        "service_line_margin",
+        "payer_contract_age",
+        "denial_rate",
+        "pto_low",
+        "no_leave_90d",
+        "turnover",
+        "top_tier_over_cap",
+        "burnout_prevalence",
+        "own_data_report",
+        "monthly_experiment",
+    ),
+    "its mart is not computed a second way yet",
+)
+
+
+@pytest.fixture(scope="module")
+def practices(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Practice]:
+    """Generated practices by seed, their marts beside them."""
+    plans = tmp_path_factory.mktemp("plans")
+    return {seed: _practice(seed, plans) for seed in SEEDS}
+
+
+def _practice(seed: int, plans: Path) -> Practice:
+    raw = duckdb.connect()
+    connection = Connection(raw)
+    made = generate_canonical(connection, seed=seed, clinicians=CLINICIANS, weeks=WEEKS)
+    policy, known = load_policy(), made.completeness
+    materialise(connection.ibis, as_of=made.as_of, policy=policy, completeness=known, plans=plans)
+    raw.execute("SET TimeZone = 'UTC'")
+    tables: dict[str, dict[str, list[Row]]] = defaultdict(dict)
+    for schema, name in raw.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'quarantine'"
+        " OR table_name = 'source_gap'"
+    ).fetchall():
+        found = raw.execute(f'SELECT * FROM "{schema}"."{name}"')
+        columns = [column[0] for column in found.description or ()]
+        tables[schema][name] = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    raw.close()
+    canonical, gaps = tables.pop("canonical"), tables.pop("quarantine")["source_gap"]
+    built = {name: rows for schema in tables.values() for name, rows in schema.items() if name in MARTS}
+    profile = resources.files("pacekeeper.policy").joinpath("profiles/default.toml").read_text(encoding="utf-8")
+    return Practice(canonical, made.completeness, tomllib.loads(profile), made.as_of, built, gaps)
+
+
+def is_same(mine: Any, theirs: Any) -> bool:
+    """Null equals null only; numbers to nine digits, everything else exactly."""
+    if mine is None or theirs is None:
+        return mine is None and theirs is None
+    mine, theirs = (tick(value) if isinstance(value, datetime) else value for value in (mine, theirs))
+    if isinstance(mine, float | Fraction) or isinstance(theirs, float):
+        return isclose(float(mine), float(theirs), rel_tol=1e-9, abs_tol=1e-9)
+    return bool(mine == theirs)
+
+
+def differences(mine: Mapping[Any, Row], theirs: Mapping[Any, Row], columns: set[str]) -> dict[str, str]:
+    """An example by column that differs."""
+    found: dict[str, str] = {}
+    for key in sorted(mine, key=str):
+        for column in columns - set(found):
+            if not is_same(mine[key][column], theirs[key][column]):
+                found[column] = f"{key}: oracle {_plain(mine[key][column])}, mart {theirs[key][column]}"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Fraction) else value
+
+
+def check(found: Mapping[str, str], disputed: Mapping[str, str]) -> None:
+    """Fails on a column that differs and is not disputed, and on a disputed one that does not differ."""
+    new = {column: example for column, example in found.items() if column not in disputed}
+    settled = set(disputed) - set(found)
+    assert not new, "\n".join(f"{column}: {example}" for column, example in new.items())
+    assert not settled, f"no longer disputed: {', '.join(sorted(settled))}"
+
+
+@pytest.mark.parametrize("mart", sorted(oracle.MARTS))
+def test_every_column_of_a_mart_is_what_the_oracle_computes(practices: dict[int, Practice], mart: str) -> None:
+    declared = MARTS[mart]
+    skipped = set(NOT_COMPUTED.get(mart, {}))
+    found: dict[str, str] = {}
+    for seed, practice in practices.items():
+        mine = oracle.MARTS[mart](practice)
+        theirs = {tuple(row[name] for name in declared.primary_key): row for row in practice.marts[mart]}
+        assert set(mine) == set(theirs), f"seed {seed}: {len(set(mine) ^ set(theirs))} keys are only on one side"
+        columns = {column.name for column in declared.columns} - set(declared.primary_key)
+        computed = {column for row in mine.values() for column in row}
+        assert computed | skipped == columns, f"neither computed nor listed, or gone: {(computed | skipped) ^ columns}"
+        assert not computed & skipped
+        for column, example in differences(mine, theirs, columns - skipped).items():
+            found.setdefault(column, f"seed {seed}, {example}")
+    check(found, DISPUTED.get(mart, {}))
+
+
+@pytest.mark.parametrize("guardrail", sorted(oracle.RULES))
+def test_every_verdict_is_what_the_oracle_judges(practices: dict[int, Practice], guardrail: str) -> None:
+    found: dict[str, str] = {}
+    for seed, practice in practices.items():
+        mine = oracle.verdicts(practice, guardrail)
+        theirs = {
+            (row["subject_key"], row["period"]): row
+            for row in practice.marts["guardrail_result"]
+            if row["guardrail_id"] == guardrail and row["is_current"] and not row["is_retracted"]
+        }
+        assert set(mine) == set(theirs), f"seed {seed}: {len(set(mine) ^ set(theirs))} verdicts are only on one side"
+        for column, example in differences(mine, theirs, VERDICT_COLUMNS).items():
+            found.setdefault(column, f"seed {seed}, {example}")
+    check(found, DISPUTED_VERDICTS.get(guardrail, {}))
+
+
+def test_what_the_oracle_leaves_out_is_listed() -> None:
+    assert set(oracle.MARTS) | set(MARTS_NOT_COVERED) == set(MARTS)
+    policy = load_policy()
+    in_force = {name for name in CATALOGUE.guardrails if policy.latest.guardrail(name).enabled}
+    assert set(oracle.RULES) | set(GUARDRAILS_NOT_COVERED) == in_force

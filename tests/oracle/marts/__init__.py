@@ -1,0 +1,36 @@
+"""Marts computed a second way: row by row, standard library only, from the definitions and the canonical rows.
+
+A function gets the rows of a practice (`Practice`: canonical rows, completeness, policy values, as_of) and gives rows
+by primary key. Numbers are exact fractions where they can be; instants are datetimes or microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from tests.oracle.marts.attendance import attendance_week
+from tests.oracle.marts.caseload import caseload_snapshot
+from tests.oracle.marts.clinician_week import clinician_week
+from tests.oracle.marts.ehr import ehr_time_week
+from tests.oracle.marts.messages import message_load
+from tests.oracle.marts.notes import note_timeliness, note_week
+from tests.oracle.marts.practice import MartRows, Practice
+from tests.oracle.marts.trajectory import measure_trajectory
+from tests.oracle.marts.verdicts import RULES, verdicts
+
+#: By name of the mart.
+MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
+    {
+        "clinician_week": clinician_week,
+        "attendance_week": attendance_week,
+        "caseload_snapshot": caseload_snapshot,
+        "measure_trajectory": measure_trajectory,
+        "ehr_time_week": ehr_time_week,
+        "note_timeliness": note_timeliness,
+        "note_week": note_week,
+        "message_load": message_load,
+    }
+)
+
+__all__ = ["MARTS", "RULES", "MartRows", "Practice", "verdicts"]

@@ -1,0 +1,335 @@
+"""Verdicts on columns of marts, one subject after another, oldest period first.
+
+The columns are taken as the marts have them: they are compared with the oracle's own apart from this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.oracle.marts.caseload import only_unreviewed
+from tests.oracle.marts.practice import MartRows, Practice, Row
+from tests.oracle.weeks import exact
+
+Flag = Callable[[Row], bool]
+
+
+def _never(_: Row) -> bool:
+    return False
+
+
+def flag(column: str) -> Flag:
+    return lambda row: bool(row[column])
+
+
+def above_zero(*columns: str) -> Flag:
+    return lambda row: any((row[column] or 0) > 0 for column in columns)
+
+
+UNKNOWN_SESSIONS = above_zero("unknown_status_sessions_n", "unknown_type_sessions_n")
+UNREVIEWED = above_zero("unreviewed_sessions_n")
+DOUBTFUL_LOG = flag("is_log_doubtful")
+
+
+def either(*flags: Flag) -> Flag:
+    return lambda row: any(is_true(row) for is_true in flags)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """needs: of each group one entity must be known. only: rows that are judged at all. scale, exemptions and streaks
+    are in the policy. skipped: weeks that are no verdict.
+    """
+
+    mart: str
+    value: str
+    needs: tuple[tuple[str, ...], ...]
+    side: str = "above"
+    numerator: str | None = None
+    denominator: Callable[[Row], Any] | None = None
+    partial: Flag = _never
+    defaulted: Flag = _never
+    few: Flag = _never
+    only: Flag | None = None
+    planned: str | None = None
+
+
+SESSIONS = ("session",)
+OFFERED = ("schedule_block", "availability_template")
+LOG = ("ehr_event",)
+RULES: dict[str, Rule] = {
+    "direct_hours": Rule(
+        "clinician_week", "direct_h", (SESSIONS,), partial=UNKNOWN_SESSIONS, defaulted=UNREVIEWED, numerator="direct_h"
+    ),
+    "utilization": Rule(
+        "clinician_week",
+        "utilization_ratio",
+        (SESSIONS, OFFERED),
+        numerator="direct_h",
+        denominator=lambda row: row["available_h"],
+        partial=UNKNOWN_SESSIONS,
+        defaulted=UNREVIEWED,
+        few=lambda row: row["evaluability"] == "not_evaluated",
+        only=lambda row: row["evaluability_reason"] != "outside_employment",
+    ),
+    "active_caseload": Rule(
+        "caseload_snapshot",
+        "active_clients",
+        (("case_assignment",), SESSIONS, ("session_participant",), ("appointment",)),
+        numerator="active_clients",
+        partial=lambda row: row["is_uncertain"] and not row["is_only_unreviewed"],
+        defaulted=flag("is_only_unreviewed"),
+    ),
+    "no_show": Rule(
+        "attendance_week",
+        "no_show_ratio_4w",
+        (("appointment",),),
+        numerator="no_show_4w",
+        denominator=lambda row: None if row["kept_4w"] is None else row["kept_4w"] + row["no_show_4w"],
+        partial=above_zero("unknown_status_4w"),
+        defaulted=above_zero("unreviewed_4w"),
+    ),
+    "total_work_hours": Rule(
+        "clinician_week",
+        "total_work_h",
+        (SESSIONS, ("time_entry", "ehr_event")),
+        partial=either(UNKNOWN_SESSIONS, DOUBTFUL_LOG),
+        defaulted=UNREVIEWED,
+    ),
+    "clients_week": Rule(
+        "clinician_week",
+        "distinct_clients_n",
+        (SESSIONS, ("session_participant",)),
+        partial=UNKNOWN_SESSIONS,
+        defaulted=UNREVIEWED,
+    ),
+    "overbooking": Rule(
+        "clinician_week",
+        "booked_ratio",
+        (("appointment",), OFFERED),
+        numerator="booked_h",
+        denominator=lambda row: row["bookable_h"],
+    ),
+    "documentation_load": Rule(
+        "clinician_week", "documentation_h", (("time_entry", "ehr_event"),), partial=DOUBTFUL_LOG
+    ),
+    "protected_admin": Rule(
+        "clinician_week",
+        "admin_protected_h",
+        (("schedule_block",),),
+        planned="worked_ratio",
+        side="below",
+        partial=UNKNOWN_SESSIONS,
+        defaulted=UNREVIEWED,
+    ),
+    "supervision_weekly": Rule(
+        "clinician_week", "supervision_n", (("time_entry",),), side="below", partial=flag("is_supervision_unclear")
+    ),
+    "debrief": Rule(
+        "clinician_week",
+        "debrief_ratio",
+        (SESSIONS, ("time_entry", "schedule_block")),
+        side="below",
+        numerator="debriefed_n",
+        denominator=lambda row: row["debrief_due_n"],
+        only=flag("has_acuity"),
+    ),
+    "capacity_flag": Rule(
+        "caseload_snapshot",
+        "assigned_at_capacity_n",
+        (("capacity_flag",), ("case_assignment",)),
+        only=flag("is_at_capacity"),
+    ),
+    "after_hours_ehr": Rule("ehr_time_week", "after_hours_min", (LOG,), partial=DOUBTFUL_LOG),
+    "night_ehr": Rule("ehr_time_week", "nights_ge_180", (LOG,), partial=DOUBTFUL_LOG),
+    "ehr_overhead": Rule(
+        "ehr_time_week",
+        "ehr_per_15_care",
+        (LOG, SESSIONS),
+        numerator="ehr_min",
+        denominator=lambda row: row["direct_min"],
+        partial=either(UNKNOWN_SESSIONS, DOUBTFUL_LOG),
+        defaulted=UNREVIEWED,
+    ),
+    "overdue_notes": Rule("note_week", "oldest_open_h", (("note",),), partial=flag("has_unknown_notes")),
+    "message_reply_episodes": Rule("message_load", "reply_episodes_day", (("message",),)),
+}
+
+
+def verdicts(practice: Practice, guardrail: str) -> MartRows:
+    """By subject and period: state, reason, value and thresholds."""
+    rule = RULES[guardrail]
+    weeks = {(r["clinician_key"], r["week_id"]): r for r in practice.marts["clinician_week"]}
+    logs = {(r["clinician_key"], r["week_id"]): r for r in practice.marts.get("ehr_time_week", [])}
+    reviewable = only_unreviewed(practice) if guardrail == "active_caseload" else set()
+    by_subject: dict[str, list[Row]] = {}
+    for row in sorted(practice.marts[rule.mart], key=lambda r: r["week_id"]):
+        key = row["clinician_key"], row["week_id"]
+        is_doubtful = logs.get(key, {}).get("is_log_doubtful")
+        joined = {**weeks[key], "is_log_doubtful": is_doubtful, "is_only_unreviewed": key in reviewable, **row}
+        by_subject.setdefault(row["clinician_key"], []).append(joined)
+    found: MartRows = {}
+    for subject, rows in by_subject.items():
+        for row, verdict in _Judge(practice, guardrail, rule).judge(rows):
+            found[subject, row["week_id"].isoformat()] = verdict
+    return found
+
+
+class _Judge:
+    """One subject's periods. run: known periods in a row beyond the threshold. beyond: of all known ones, whether."""
+
+    def __init__(self, practice: Practice, guardrail: str, rule: Rule) -> None:
+        stated = practice.policy["guardrails"][guardrail]
+        self.practice, self.rule = practice, rule
+        self.limits = {k: exact(v["value"]) for k, v in stated["thresholds"].items()}
+        self.settings = {k: v["value"] for k, v in stated.get("settings", {}).items()}
+        self.run = 0
+        self.beyond: list[bool] = []
+
+    def judge(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+        for row in rows:
+            if self.rule.only is None or self.rule.only(row):
+                yield row, self.verdict(row)
+
+    def verdict(self, row: Row) -> Row:
+        scaled_by, factor = self.scale(row)
+        limits = {name: limit * factor for name, limit in self.limits.items()}
+        reason = self.unknown(row)
+        if reason is not None:
+            state = "exempt" if reason in {"leave", "ramp"} else "unknown"
+            found = self.row(row, state, reason, limits)
+        elif self.rule.side == "below" or self.is_under_floor(row, limits):
+            found = self.below(row, limits)
+        else:
+            found = self.above(row, limits)
+        denominator = self.rule.denominator
+        if self.rule.planned is not None and row[self.rule.planned] is None:
+            return found | {"scaled_by": scaled_by, "numerator": None, "denominator": None}
+        return found | {
+            "scaled_by": scaled_by,
+            "numerator": row[self.rule.numerator or self.rule.value],
+            "denominator": None if denominator is None else denominator(row),
+        }
+
+    def scale(self, row: Row) -> tuple[float | None, Fraction]:
+        if not self.settings.get("scale_by_fte"):
+            return None, Fraction(1)
+        most = exact(self.practice.setting("fte", "max_scale"))
+        fte = None if row["fte"] is None else min(exact(row["fte"]), most)
+        factor = Fraction(1) if fte is None else fte
+        if self.settings.get("scale_by_worked") and row["worked_ratio"] is not None:
+            factor *= exact(row["worked_ratio"])
+        is_scaled = fte is not None or (self.settings.get("scale_by_worked") and row["worked_ratio"] is not None)
+        return float(factor) if is_scaled else None, factor
+
+    def unknown(self, row: Row) -> str | None:
+        """Why a period cannot be judged; leave for one that leave alone keeps from it."""
+        person = row["clinician_key"]
+        ends = row["week_end_at"]
+        for group in self.rule.needs:
+            reads = self.practice.reads(person, *group)
+            if not reads:
+                return "no_source"
+        for group in self.rule.needs:
+            reads = self.practice.reads(person, *group)
+            if any(r.complete_through is None or r.complete_through < ends for r in reads):
+                return "stale"
+        if self.rule.planned is not None and row[self.rule.planned] is None:
+            return "no_source"
+        if row[self.rule.value] is None and not self.is_too_few(row):
+            return "no_source"
+        if self.rule.partial(row) or self.is_in_gap(row):
+            return "partial"
+        if self.rule.defaulted(row):
+            return "defaulted"
+        if self.rule.few(row):
+            return "leave" if row["evaluability_reason"] == "leave" else str(row["evaluability_reason"])
+        return "low_denominator" if self.is_too_few(row) else None
+
+    def is_too_few(self, row: Row) -> bool:
+        n = None if self.rule.denominator is None else self.rule.denominator(row)
+        return n is not None and (n < self.settings.get("min_n", 0) or n <= 0)
+
+    def is_in_gap(self, row: Row) -> bool:
+        """Whether days of the week are known to lack, in a source that knows the person, or in the only one that maps
+        the entity (decisions 5.4 and 5.5).
+        """
+        last = row["week_id"] + timedelta(days=6)
+        return any(
+            self.bears_on(gap, row["clinician_key"])
+            and (gap["first_day"] is None or gap["first_day"] <= last)
+            and (gap["last_day"] is None or gap["last_day"] >= row["week_id"])
+            for gap in self.practice.gaps
+        )
+
+    def bears_on(self, gap: Row, person: str) -> bool:
+        if not any(gap["entity"] in group for group in self.rule.needs):
+            return False
+        reads = self.practice.reads(person, gap["entity"])
+        return not reads or any(r.source == gap["source"] for r in reads)
+
+    def is_under_floor(self, row: Row, limits: dict[str, Fraction]) -> bool:
+        return "floor" in limits and exact(row[self.rule.value]) < limits["floor"]
+
+    def exemption(self, row: Row) -> str | None:
+        months = self.settings.get("ramp_exempt_months", 0)
+        if row["tenure_month"] is not None and row["tenure_month"] <= months:
+            return "ramp"
+        return "leave" if self.settings.get("leave_exempt") and (row["leave_h"] or 0) > 0 else None
+
+    def below(self, row: Row, limits: dict[str, Fraction]) -> Row:
+        value = exact(row[self.rule.value])
+        breach, warn = limits.get("floor", limits.get("breach")), None if "floor" in limits else limits.get("warn")
+        is_low = breach is not None and value < breach
+        is_lowish = warn is not None and value < warn
+        if is_low or is_lowish:
+            reason = self.exemption(row)
+            if reason is not None:
+                return self.row(row, "exempt", reason, limits)
+        if not is_low:
+            self.run = 0
+        else:
+            self.run += 1
+        if is_low and self.run >= self.settings.get("streak", self.settings.get("floor_streak", 1)):
+            return self.row(row, "breach", "below_floor", limits)
+        return self.row(row, "warn", "below_warning", limits) if is_lowish else self.row(row, "pass", None, limits)
+
+    def above(self, row: Row, limits: dict[str, Fraction]) -> Row:
+        value = exact(row[self.rule.value])
+        self.run = 0
+        is_over = "breach" in limits and value > limits["breach"]
+        if "breach_single_week" in limits and value > limits["breach_single_week"]:
+            self.beyond.append(is_over)
+            return self.row(row, "breach", "single_week_above", limits)
+        self.beyond.append(is_over)
+        if "consistent_weeks" in self.settings:
+            recent = self.beyond[-self.settings["consistent_window"] :]
+            is_over = is_over and sum(recent) >= self.settings["consistent_weeks"]
+            reason = "consistently_above"
+        else:
+            reason = "above_ceiling"
+        if is_over:
+            return self.row(row, "breach", reason, limits)
+        if "warn" in limits and value > limits["warn"]:
+            return self.row(row, "warn", "above_warning", limits)
+        return self.row(row, "pass", None, limits)
+
+    def row(self, row: Row, state: str, reason: str | None, limits: dict[str, Fraction]) -> Row:
+        value = row[self.rule.value]
+        warn, breach = limits.get("warn"), limits.get("breach")
+        if value is not None and "floor" in limits and exact(value) < limits["floor"]:
+            warn, breach = None, limits["floor"]
+        value = None if state == "unknown" else value
+        if reason == "single_week_above":
+            breach = limits["breach_single_week"]
+        return {
+            "state": state,
+            "reason": reason,
+            "value": value,
+            "threshold_warn": warn,
+            "threshold_breach": breach,
+        }
