@@ -106,7 +106,7 @@ CLINICIAN_COLUMNS = (
         "weeks_out_n",
         "count",
         "weeks",
-        "Weeks out of band among the last eight that could be judged, this one included: does it persist?",
+        "Weeks out of band among the last eight that could be judged, this one included.",
         needs=_JUDGED,
     ),
     MartColumn(

@@ -41,7 +41,8 @@ class Acme(Connector[AcmeSettings]):
 @pytest.fixture(autouse=True)
 def _empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PACEKEEPER_CONFIG", raising=False)
+    for name in ("PACEKEEPER_CONFIG", "PACEKEEPER_WAREHOUSE__PLANS_DIR"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def write(folder: Path, text: str, name: str = "pacekeeper.toml") -> Path:
