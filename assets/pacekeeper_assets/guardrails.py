@@ -10,7 +10,8 @@ from pacekeeper.measures.mart import Mart, MartColumn, Step
 from pacekeeper.measures.state import Reason
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
-from pacekeeper_assets.banding import BAND_DOUBT, BAND_INPUT, PERSON_TRAIT, banded
+from pacekeeper_assets.band_inputs import BAND_DOUBT, BAND_INPUT, PERSON_TRAIT
+from pacekeeper_assets.banding import banded
 from pacekeeper_assets.judging import band
 from pacekeeper_assets.needs import GUARDRAIL_NEEDS
 from pacekeeper_assets.people import with_person

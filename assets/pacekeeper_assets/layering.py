@@ -8,10 +8,8 @@ from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.instant import day_number
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Layer, Policy
+from pacekeeper_assets.band_inputs import FULL_TIME_LAYERS
 from pacekeeper_assets.people import with_person
-
-#: Kinds whose values are those of a full-time person; of later kinds they are meant as they stand.
-_BEFORE_FTE = frozenset({"role", "specialty", "employment_type"})
 
 
 def layers_of(policy: Policy, guardrail_id: str) -> tuple[Layer, ...]:
@@ -45,7 +43,7 @@ def with_layers(rows: Table, tables: CanonicalTables, policy: Policy, guardrail_
 def layered(rows: Table, policy: Policy, guardrail_id: str, key: str, base: Value, *, scale: Value) -> Value:
     """A threshold: of the last layer that matches and states it, else `base`; both times `scale` where that applies."""
     branches = [
-        (rows[_flag(layer)], _number(layer, guardrail_id, key) * (scale if layer.kind in _BEFORE_FTE else 1.0))
+        (rows[_flag(layer)], _number(layer, guardrail_id, key) * (scale if layer.kind in FULL_TIME_LAYERS else 1.0))
         for layer in reversed(layers_of(policy, guardrail_id))
         if key in layer.thresholds.get(guardrail_id, {})
     ]
