@@ -33,15 +33,24 @@ DISPUTED: Mapping[str, Mapping[str, str]] = {
         "cosign_lag_h": "the column says: of interns and associates; the mart has it for every author",
         "actions_n": "of two notes begun at one instant, one has actions after it was signed",
     },
+    "client_no_show_week": {
+        "waited_days": "a message entered in error is no outreach",
+    },
     "note_week": {
         "cosign_lag_p50_h": "as note_timeliness.cosign_lag_h",
         "actions_per_note": "as note_timeliness.actions_n",
     },
 }
 DISPUTED_VERDICTS: Mapping[str, Mapping[str, str]] = {
+    "own_limit_drop": {
+        "state": "a drop in a week of leave is exempt; leave exempts from nothing where there is no baseline",
+        "reason": "as state",
+    },
     "active_caseload": {"reason": "defaulted where a review would settle every uncertain client (decisions 1.10, 5.7)"},
 }
-NOT_COMPUTED: Mapping[str, Mapping[str, str]] = {}
+NOT_COMPUTED: Mapping[str, Mapping[str, str]] = {
+    "episode_outcome": {"coefficients_version": "a hash of coefficients, which effect_size and severity_adj_es prove"},
+}
 VERDICT_COLUMNS = {
     "state",
     "reason",
@@ -60,15 +69,11 @@ MARTS_NOT_COVERED = {
             "schedule_design_week",
             "hot_seat_quarter",
             "case_weight_rater",
-            "utilization_trend",
             "own_baseline_month",
             "intake_funnel",
             "clinician_intake",
-            "episode_outcome",
             "retention_dropout",
             "early_termination_quarter",
-            "mbc_completeness",
-            "client_no_show_week",
             "alert_response",
             "clinician_outcome",
             "attendance_month",
@@ -96,8 +101,6 @@ GUARDRAILS_NOT_COVERED = dict.fromkeys(
     (
         "admin_block_halfday",
         "hot_seat_fairness",
-        "own_limit_spike",
-        "own_limit_drop",
         "sick_days_own_limit",
         "notes_amended_own_limit",
         "time_to_first_appointment",
@@ -105,8 +108,6 @@ GUARDRAILS_NOT_COVERED = dict.fromkeys(
         "referral_out_response",
         "intake_flow",
         "early_termination",
-        "measurement_completeness",
-        "no_show_run",
         "offtrack_review",
         "safety_review",
         "dual_notification",

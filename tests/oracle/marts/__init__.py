@@ -12,11 +12,15 @@ from types import MappingProxyType
 from tests.oracle.marts.attendance import attendance_week
 from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
+from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.ehr import ehr_time_week
 from tests.oracle.marts.messages import message_load
+from tests.oracle.marts.no_shows import client_no_show_week
 from tests.oracle.marts.notes import note_timeliness, note_week
+from tests.oracle.marts.outcomes import episode_outcome
 from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.trajectory import measure_trajectory
+from tests.oracle.marts.trend import utilization_trend
 from tests.oracle.marts.verdicts import RULES, verdicts
 
 #: By name of the mart.
@@ -30,6 +34,10 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "note_timeliness": note_timeliness,
         "note_week": note_week,
         "message_load": message_load,
+        "utilization_trend": utilization_trend,
+        "mbc_completeness": mbc_completeness,
+        "episode_outcome": episode_outcome,
+        "client_no_show_week": client_no_show_week,
     }
 )
 

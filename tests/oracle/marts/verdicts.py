@@ -41,8 +41,9 @@ def either(*flags: Flag) -> Flag:
 
 @dataclass(frozen=True)
 class Rule:
-    """needs: of each group one entity must be known. only: rows that are judged at all. scale, exemptions and streaks
-    are in the policy. skipped: weeks that are no verdict.
+    """needs: of each group one entity must be known. partial, defaulted, few: what makes a verdict unknown. only: rows
+    that are judged at all. planned: column without which there is nothing to judge. is_negated: a value that is low is
+    above the threshold. Scale, exemptions and streaks are in the policy.
     """
 
     mart: str
@@ -56,6 +57,10 @@ class Rule:
     few: Flag = _never
     only: Flag | None = None
     planned: str | None = None
+    is_negated: bool = False
+    subject: str = "clinician_key"
+    day: str = "week_id"
+    ends: str = "week_end_at"
 
 
 SESSIONS = ("session",)
@@ -156,6 +161,36 @@ RULES: dict[str, Rule] = {
         defaulted=UNREVIEWED,
     ),
     "overdue_notes": Rule("note_week", "oldest_open_h", (("note",),), partial=flag("has_unknown_notes")),
+    "own_limit_spike": Rule(
+        "utilization_trend", "own_sigma", (SESSIONS, OFFERED), denominator=lambda row: row["own_baseline_weeks_n"]
+    ),
+    "own_limit_drop": Rule(
+        "utilization_trend",
+        "below_own_sigma",
+        (SESSIONS, OFFERED),
+        denominator=lambda row: row["own_baseline_weeks_n"],
+        few=lambda row: row["evaluability_reason"] == "leave",
+        is_negated=True,
+    ),
+    "measurement_completeness": Rule(
+        "mbc_completeness",
+        "ratio",
+        (SESSIONS, ("session_participant",), ("measure_response",)),
+        side="below",
+        numerator="completed",
+        denominator=lambda row: row["eligible_sessions"],
+        only=flag("is_judged"),
+        day="month_id",
+        ends="month_end_at",
+    ),
+    "no_show_run": Rule(
+        "client_no_show_week",
+        "waited_days",
+        (("appointment",), ("alert_action", "message")),
+        partial=flag("is_unclear"),
+        defaulted=flag("is_unreviewed"),
+        subject="client_key",
+    ),
     "message_reply_episodes": Rule("message_load", "reply_episodes_day", (("message",),)),
 }
 
@@ -167,15 +202,15 @@ def verdicts(practice: Practice, guardrail: str) -> MartRows:
     logs = {(r["clinician_key"], r["week_id"]): r for r in practice.marts.get("ehr_time_week", [])}
     reviewable = only_unreviewed(practice) if guardrail == "active_caseload" else set()
     by_subject: dict[str, list[Row]] = {}
-    for row in sorted(practice.marts[rule.mart], key=lambda r: r["week_id"]):
-        key = row["clinician_key"], row["week_id"]
+    for row in sorted(practice.marts[rule.mart], key=lambda r: r[rule.day]):
+        key = row[rule.subject], row[rule.day]
         is_doubtful = logs.get(key, {}).get("is_log_doubtful")
-        joined = {**weeks[key], "is_log_doubtful": is_doubtful, "is_only_unreviewed": key in reviewable, **row}
-        by_subject.setdefault(row["clinician_key"], []).append(joined)
+        joined = {**weeks.get(key, {}), "is_log_doubtful": is_doubtful, "is_only_unreviewed": key in reviewable, **row}
+        by_subject.setdefault(row[rule.subject], []).append(joined)
     found: MartRows = {}
     for subject, rows in by_subject.items():
         for row, verdict in _Judge(practice, guardrail, rule).judge(rows):
-            found[subject, row["week_id"].isoformat()] = verdict
+            found[subject, row[rule.day].isoformat()] = verdict
     return found
 
 
@@ -228,8 +263,8 @@ class _Judge:
 
     def unknown(self, row: Row) -> str | None:
         """Why a period cannot be judged; leave for one that leave alone keeps from it."""
-        person = row["clinician_key"]
-        ends = row["week_end_at"]
+        person = row["clinician_key"] if self.rule.subject == "clinician_key" else None
+        ends = row[self.rule.ends]
         for group in self.rule.needs:
             reads = self.practice.reads(person, *group)
             if not reads:
@@ -258,6 +293,8 @@ class _Judge:
         """Whether days of the week are known to lack, in a source that knows the person, or in the only one that maps
         the entity (decisions 5.4 and 5.5).
         """
+        if self.rule.day != "week_id" or self.rule.subject != "clinician_key":
+            return False
         last = row["week_id"] + timedelta(days=6)
         return any(
             self.bears_on(gap, row["clinician_key"])
@@ -277,9 +314,9 @@ class _Judge:
 
     def exemption(self, row: Row) -> str | None:
         months = self.settings.get("ramp_exempt_months", 0)
-        if row["tenure_month"] is not None and row["tenure_month"] <= months:
+        if row.get("tenure_month") is not None and row["tenure_month"] <= months:
             return "ramp"
-        return "leave" if self.settings.get("leave_exempt") and (row["leave_h"] or 0) > 0 else None
+        return "leave" if self.settings.get("leave_exempt") and (row.get("leave_h") or 0) > 0 else None
 
     def below(self, row: Row, limits: dict[str, Fraction]) -> Row:
         value = exact(row[self.rule.value])
@@ -302,6 +339,9 @@ class _Judge:
         value = exact(row[self.rule.value])
         self.run = 0
         is_over = "breach" in limits and value > limits["breach"]
+        exempt = self.exemption(row) if is_over and self.rule.is_negated else None
+        if exempt is not None:
+            return self.row(row, "exempt", exempt, limits)
         if "breach_single_week" in limits and value > limits["breach_single_week"]:
             self.beyond.append(is_over)
             return self.row(row, "breach", "single_week_above", limits)
