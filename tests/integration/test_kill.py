@@ -103,14 +103,14 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     practice = build_practice(clinicians=3, weeks=7)
     with FhirServer(practice.resources, page_size=500) as server:
         never_killed = write_small_home(folder / "whole", practice, server)
-        night_without_dagster(never_killed, practice.as_of - timedelta(days=1), run_id="yesterday")
+        night_without_dagster(never_killed, practice.as_of - timedelta(days=1), run_id="yesterday", only=())
         shutil.copytree(folder / "whole", folder / "killed")
         killed = PracticeHome(load_settings(folder / "killed" / "pacekeeper.toml"))
         yesterday = published(killed)
         change_something(
             server, practice, [folder / part / "files" / "schedule_blocks.csv" for part in ("whole", "killed")]
         )
-        night_without_dagster(never_killed, practice.as_of, run_id="today")
+        night_without_dagster(never_killed, practice.as_of, run_id="today", only=())
         deaths = {point: kill_at(point, killed, practice, folder / f"{point}.log") for point in POINTS}
         assert run_night(killed, as_of=practice.as_of).failures == ()
         yield Nights(yesterday, deaths, killed, never_killed, content_hashes(killed), content_hashes(never_killed))
