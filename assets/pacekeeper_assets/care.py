@@ -170,7 +170,8 @@ def episode_course(tables: CanonicalTables, policy: Policy) -> Table:
     )
     may_count = ~rows.is_excluded & ~rows.is_planned & ~rows.is_unknown_end
     rows = rows.mutate(
-        is_early_a=may_count & ibis.coalesce(rows.closure_type == "client_unilateral", literal(value=False)),
+        # What the practice recorded holds, whatever end was planned.
+        is_early_a=~rows.is_excluded & ibis.coalesce(rows.closure_type == "client_unilateral", literal(value=False)),
         is_early_b=may_count & (rows.end_state != "open") & (rows.sessions_n < outcome.whole("early_sessions")),
         is_early_c=may_count & ~rows.is_recorded & rows.is_idle,
     )

@@ -93,6 +93,14 @@ def test_each_definition_counts_its_own(january: Row) -> None:
     assert (january["early_d_n"], january["early_without_outcome_n"]) == (1, 3)
 
 
+def test_who_is_recorded_as_having_left_counts_whatever_end_was_planned() -> None:
+    made = practice()
+    course(made, "left", 2, "client_unilateral", closed_on=date(2026, 2, 2), planned_end_on=date(2026, 2, 2))
+    made.run(weeks=WEEKS)
+    (row,) = made.select("SELECT early_a_n, early_b_n, early_c_n FROM marts.retention_dropout")
+    assert tuple(row.values()) == (1, 0, 0)
+
+
 @pytest.mark.edge_case(20)
 def test_who_moved_was_handed_over_or_died_never_counts(january: Row) -> None:
     assert (january["excluded_n"], january["started_n"]) == (3, 24)
