@@ -13,10 +13,12 @@ import pytest
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import load_settings
 from pacekeeper_assets import MEASURE_NEEDS, NEEDS
+from pacekeeper_assets.needs import COLUMN_NEEDS
 from pacekeeper_checks.guardrails import LastPeriod, measurable, missing_sources
 from tests.integration.plugin_site import PluginSite
 from tests.integration.practice_run import night_without_dagster, said_by
 
+OF_AN_EHR = ("direct_hours", "utilization", "active_caseload", "no_show")
 AS_OF = datetime(2026, 2, 9, 12, tzinfo=UTC)
 PRACTICE = '[practice]\nname = "Elm"\nhome_tz = "UTC"\ndata_dir = "data"\n'
 EHR = '[sources.ehr]\nconnector = "fhir"\nfolder = "export"\n'
@@ -66,7 +68,8 @@ def _states(found: dict[str, Any]) -> dict[str, str]:  # Any: JSON
 def test_before_anything_ran_an_ehr_alone_measures_the_guardrails(tmp_path: Path) -> None:
     config = _config(tmp_path, EHR)
     found = _doctor(config)
-    assert _states(found) == dict.fromkeys(NEEDS, "measurable")
+    assert {name: _states(found)[name] for name in OF_AN_EHR} == dict.fromkeys(OF_AN_EHR, "measurable")
+    assert set(_states(found)) <= set(NEEDS)
     assert any("not scaled by FTE" in text for text in found["guardrails"]["direct_hours"]["without"])
     assert set(found["measures"]) == set(MEASURE_NEEDS)
     assert found["never_filled"] == []
@@ -76,7 +79,8 @@ def test_before_anything_ran_an_ehr_alone_measures_the_guardrails(tmp_path: Path
 def test_hr_files_alone_measure_nothing_and_the_missing_kind_of_source_is_named(tmp_path: Path) -> None:
     config = _config(tmp_path, STAFF)
     found = _doctor(config)
-    assert _states(found) == dict.fromkeys(NEEDS, "missing")
+    assert {name: _states(found)[name] for name in OF_AN_EHR} == dict.fromkeys(OF_AN_EHR, "missing")
+    assert _states(found)["turnover"] == "measurable"
     (no_show,) = found["guardrails"]["no_show"]["missing"]
     assert (no_show["entities"], no_show["kind_of_source"]) == (["appointment"], "EHR")
     assert found["measures"]["clinician_week.fte"]["state"] == "measurable"
@@ -87,8 +91,11 @@ def test_hr_files_alone_measure_nothing_and_the_missing_kind_of_source_is_named(
 
 def test_both_leave_nothing_to_do_without(tmp_path: Path) -> None:
     found = _doctor(_config(tmp_path, EHR, STAFF))
-    assert all(one["state"] == "measurable" for one in found["measures"].values())
-    assert [one["without"] for one in found["guardrails"].values()] == [[], [], [], []]
+    assert {name for name in COLUMN_NEEDS if found["measures"][name]["state"] != "measurable"} == set()
+    without = {name: found["guardrails"][name]["without"] for name in OF_AN_EHR}
+    (closures,) = without.pop("utilization")
+    assert closures.startswith("closures that stand in no calendar are not taken off available time")
+    assert list(without.values()) == [[], [], []]
 
 
 def test_a_source_that_cannot_be_set_up_is_told_and_the_others_are_asked(
@@ -100,7 +107,8 @@ def test_a_source_that_cannot_be_set_up_is_told_and_the_others_are_asked(
     monkeypatch.syspath_prepend(str(site.folder))
     config = _config(tmp_path, EHR, '[sources.other]\nconnector = "broken_doctor"\n')
     found = _doctor(config)
-    assert _states(found) == dict.fromkeys(NEEDS, "measurable")
+    assert {name: _states(found)[name] for name in OF_AN_EHR} == dict.fromkeys(OF_AN_EHR, "measurable")
+    assert set(_states(found)) <= set(NEEDS)
     assert "importing pacekeeper_broken_doctor_plugin failed" in found["broken"]["other"]
     assert "canary" not in json.dumps(found)
 
