@@ -58,7 +58,7 @@ def test_the_measure_of_the_how_to_is_a_column_and_a_verdict(site: Path) -> None
         made.session(made.day(0, weekday), "09:00", 91)
         made.session(made.day(0, weekday), "14:00", 90)
     with using(catalogue):
-        made.run(weeks=2)
+        made.run(weeks=2, policy=load_policy())
     assert [made.week_row("clinician_week", week)["long_sessions_n"] for week in (0, 1)] == [4, None]
     assert made.says("long_sessions", 0) == ("breach", "above_ceiling")
     assert made.says("long_sessions", 1) == ("unknown", "no_source")

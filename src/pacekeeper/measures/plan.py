@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
+import ibis.expr.operations as ops
 
 from pacekeeper.measures.bands import BAND_VALUE, BAND_VALUE_STEP, POLICY_TABLES, policy_tables
 from pacekeeper.measures.guardrail import Catalogue
@@ -79,7 +80,8 @@ def expressions(
             if step.name == BAND_VALUE_STEP:
                 rows = _band_values(catalogue, tables, policy)
             else:
-                rows = {step.name: step.build(tables, policy)}
+                found = step.build(tables, policy)
+                rows = {step.name: found if step.refine is None else _in_order(found)}
             yield step, rows
             schema = _schema(step.columns) if step.columns else rows[step.name].schema()
             tables = tables.with_table(step.name, declared_table(step_table(step.name), schema))
@@ -88,8 +90,15 @@ def expressions(
             rows = conformed(rows, carried(mart))
         elif mart.refine is None:
             rows = conformed(rows, mart.columns).order_by(*mart.primary_key)
+        else:
+            rows = _in_order(rows)
         yield mart, {mart.name: rows}
         tables = _with_mart(tables, mart)
+
+
+def _in_order(rows: Table) -> Table:
+    """Rows for a statistic in an order that is always the same: sums of fractions depend on it."""
+    return rows if isinstance(rows.op(), ops.Sort) else rows.order_by(*rows.columns)
 
 
 def _with_mart(tables: CanonicalTables, mart: Mart) -> CanonicalTables:
