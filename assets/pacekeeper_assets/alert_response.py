@@ -109,7 +109,6 @@ _ATTENDED = Input("session_participant", ("session_key", "client_key", "attended
 _ITEM = Input("measure_item", ("response_key", "item_no", "value"))
 _RISK_NOTE = Input("note", ("session_key", "is_risk_reviewed"))
 _NOTIFIED = Input("clinical_alert", ("therapist_notified_at", "supervisor_notified_at"))
-_ALERTS = Needs(required=(_SEEN,))
 _ACTIONS = Needs(required=(_SEEN, (_ACTED,)))
 _REVIEWS = Needs(required=(_SEEN, (_ACTED,), (_HELD,), (_ATTENDED,)))
 _RISK = Needs(required=((_SCORE,), (_ITEM, _RECORDED), (_ACTED, _RISK_NOTE)))

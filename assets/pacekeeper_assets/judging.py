@@ -42,7 +42,6 @@ class Grain:
 CLINICIAN_WEEK = Grain("clinician", "clinician_key", "week_id", "week_start_at", "week_end_at")
 CLINICIAN_MONTH = Grain("clinician", "clinician_key", "month_id", "month_start_at", "month_end_at")
 CLINICIAN_QUARTER = Grain("clinician", "clinician_key", "quarter_id", "quarter_start_at", "quarter_end_at")
-PRACTICE_WEEK = Grain("practice", None, "week_id", "week_start_at", "week_end_at")
 PRACTICE_MONTH = Grain("practice", None, "month_id", "month_start_at", "month_end_at")
 PRACTICE_QUARTER = Grain("practice", None, "quarter_id", "quarter_start_at", "quarter_end_at")
 

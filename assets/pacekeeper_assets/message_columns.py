@@ -36,7 +36,6 @@ def _of(*required: Input | tuple[Input, ...], supporting: tuple[Input, ...] = ()
 
 
 _IN, _OUT = _of(_goes("in"), _WHEN), _of(_goes("out", "sent_at"))
-_BOTH = _of(_goes("in"), _goes("out"), _WHEN)
 _NONCLINICAL = _of(_goes("in"), _WHEN, _HANDLER)
 #: What a guardrail of this subject needs, by its id.
 NEEDS: Mapping[str, Needs] = MappingProxyType({"message_reply_episodes": _OUT, "nonclinical_messages": _NONCLINICAL})
