@@ -154,7 +154,7 @@ def _with_reason(rows: Table) -> Table:
     is_few = ibis.coalesce(rows.is_few, literal(value=False)) | ibis.coalesce(
         (rows.denominator < rows.min_n) | (rows.denominator <= 0), literal(value=False)
     )
-    rows = rows.mutate(value=value, is_few=is_few)
+    rows = rows.mutate(value=value, is_few=is_few, is_short=ibis.coalesce(rows.is_few, literal(value=False)))
     reason = ibis.cases(
         (rows.lacks_source | (rows.value.isnull() & ~rows.is_few), literal(Reason.NO_SOURCE.value)),
         (rows.is_stale, literal(Reason.STALE.value)),
@@ -179,9 +179,10 @@ def _with_streaks(rows: Table) -> Table:
         is_ramp=ibis.coalesce(rows.tenure_month <= rows.ramp_months, no),
         is_on_leave=ibis.coalesce(rows.is_leave & rows.leave_exempt, no),
     )
+    rows = rows.mutate(is_spared=rows.is_ramp | rows.is_on_leave)
     rows = rows.mutate(
-        high_n=ifelse(rows.is_high, 1, 0),
-        low_n=ifelse(rows.is_low & ~rows.is_ramp & ~rows.is_on_leave, 1, 0),
+        high_n=ifelse(rows.is_high & ~(rows.is_spared & rows.exempts_high), 1, 0),
+        low_n=ifelse(rows.is_low & ~rows.is_spared, 1, 0),
         ends_high=ifelse(rows.is_known & ~rows.is_high, 1, 0),
         ends_low=ifelse(rows.is_known & ~rows.is_low, 1, 0),
     )
@@ -226,6 +227,7 @@ def _judged(rows: Table, tables: CanonicalTables) -> Table:
     high_warned = ibis.coalesce(rows.value > rows.high_warn, no)
     low_warned = ibis.coalesce(rows.value < rows.low_warn, no)
     is_below = rows.is_low | low_warned
+    is_above = (rows.is_high | high_warned) & rows.exempts_high
     above = ibis.cases(
         (rows.consistent_n.notnull(), literal(Reason.CONSISTENTLY_ABOVE.value)),
         else_=literal(Reason.ABOVE_CEILING.value),
@@ -233,8 +235,10 @@ def _judged(rows: Table, tables: CanonicalTables) -> Table:
     outcomes: list[tuple[Value, State, Value]] = [
         (rows.is_agreed, State.EXEMPT, _text(Reason.AGREED)),
         (rows.unknown_reason.notnull(), State.UNKNOWN, rows.unknown_reason),
-        (rows.is_few & rows.is_on_leave, State.EXEMPT, _text(Reason.LEAVE)),
+        (rows.is_short & rows.is_on_leave, State.EXEMPT, _text(Reason.LEAVE)),
         (rows.is_few, State.UNKNOWN, _text(Reason.LOW_DENOMINATOR)),
+        (is_above & rows.is_ramp, State.EXEMPT, _text(Reason.RAMP)),
+        (is_above & rows.is_on_leave, State.EXEMPT, _text(Reason.LEAVE)),
         (is_once, State.BREACH, _text(Reason.SINGLE_WEEK_ABOVE)),
         (rows.is_high & rows.is_enough_high, State.BREACH, above),
         (high_warned, State.WARN, _text(Reason.ABOVE_WARNING)),

@@ -79,8 +79,8 @@ def band(
     settings `min_n` (least denominator; without it, 0 is too little), `scale_by_fte`, `scale_by_worked` (the part of
     the week's planned hours that was not closed), `streak` (a breach needs so many known periods in a row beyond the
     threshold; `floor_streak` for the floor), `consistent_weeks` of `consistent_window` (so many of the last known
-    ones), `ramp_exempt_months` and `leave_exempt` (clinician weeks only: a week below a threshold is exempt then, and
-    neither extends a streak nor ends it).
+    ones), `ramp_exempt_months` and `leave_exempt` (clinician weeks only: a week beyond a threshold is exempt then, and
+    neither extends a streak nor ends it; where a ceiling has a floor beside it, the floor alone exempts).
     """
 
     def values(tables: CanonicalTables, policy: Policy) -> Table:

@@ -42,10 +42,6 @@ DISPUTED: Mapping[str, Mapping[str, str]] = {
     },
 }
 DISPUTED_VERDICTS: Mapping[str, Mapping[str, str]] = {
-    "own_limit_drop": {
-        "state": "a drop in a week of leave is exempt; leave exempts from nothing where there is no baseline",
-        "reason": "as state",
-    },
     "active_caseload": {"reason": "defaulted where a review would settle every uncertain client (decisions 1.10, 5.7)"},
 }
 NOT_COMPUTED: Mapping[str, Mapping[str, str]] = {

@@ -55,7 +55,7 @@ BAND_POLICY = (
     *_of("flag", "enabled"),
     *_of("number", *_THRESHOLDS, "max_scale"),
     *_of("count", *_COUNTS),
-    *_of("flag", "leave_exempt", "scale_by_worked"),
+    *_of("flag", "leave_exempt", "exempts_high", "scale_by_worked"),
     *_of("text", "unit", "provenance", "evidence_mart"),
 )
 
@@ -166,6 +166,8 @@ def _stated(rail: Guardrail, stated: GuardrailPolicy, revision: PolicyRevision) 
     row["consistent_n"], row["window_n"] = whole("consistent_weeks"), whole("consistent_window")
     row["ramp_months"] = whole("ramp_exempt_months")
     row["leave_exempt"] = "leave_exempt" in settings and stated.settings.flag("leave_exempt")
+    # Where a floor is stated as well, exemptions are from the floor alone.
+    row["exempts_high"] = not below and "floor" not in stated.thresholds.values
     row["scale_by_worked"] = "scale_by_worked" in settings and stated.settings.flag("scale_by_worked")
     is_scaled = "scale_by_fte" in settings and stated.settings.flag("scale_by_fte")
     row["max_scale"] = revision.section("fte").number("max_scale") if is_scaled else None

@@ -266,8 +266,7 @@ class _Judge:
         person = row["clinician_key"] if self.rule.subject == "clinician_key" else None
         ends = row[self.rule.ends]
         for group in self.rule.needs:
-            reads = self.practice.reads(person, *group)
-            if not reads:
+            if not any(self.practice.rows[entity] and self.practice.reads(person, entity) for entity in group):
                 return "no_source"
         for group in self.rule.needs:
             reads = self.practice.reads(person, *group)
