@@ -92,12 +92,19 @@ def test_weeks_above_the_warning_are_high() -> None:
 
 @pytest.fixture(scope="module")
 def own_weeks(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Twelve weeks of 0.74 and 0.76 in turn, then 0.82, 0.75 and 0.68 of 25 hours."""
+    """Twelve weeks of 0.74 and 0.76 in turn, then 0.82, 0.75 and 0.68 of 25 hours; c2 on leave in the last.
+
+    That week holds 13 of c2's 25 hours: whatever the three of leave take from the 25, it is below 0.6968.
+    """
     made = world((*RAILS, "utilization_trend"))
-    for week in range(12):
-        worked(made, week, 222 if week % 2 == 0 else 228, open_h=5)
-    for week, minutes in ((12, 246), (13, 225), (14, 204)):
-        worked(made, week, minutes, open_h=5)
+    made.clinician("c2")
+    made.employ(LONG_AGO, key="c2")
+    made.leave(made.day(14, 4), 3, key="c2")
+    for key in ("c1", "c2"):
+        for week in range(12):
+            worked(made, week, 222 if week % 2 == 0 else 228, open_h=5, key=key)
+        for week, minutes in ((12, 246), (13, 225), (14, 204)):
+            worked(made, week, 156 if (key, week) == ("c2", 14) else minutes, open_h=5, key=key)
     made.run(weeks=15, policy=low_trend_on(tmp_path_factory.mktemp("policy")))
     return made
 
@@ -123,6 +130,12 @@ def test_a_spike_is_a_week_above_the_own_upper_limit(own_weeks: World) -> None:
 def test_a_drop_is_a_week_below_the_own_lower_limit(own_weeks: World) -> None:
     said = [own_weeks.says("own_limit_drop", week) for week in (5, 12, 14)]
     assert said == [("unknown", "low_denominator"), ("pass", None), ("breach", "above_ceiling")]
+
+
+@pytest.mark.rule("U18")
+def test_a_drop_in_a_week_with_leave_is_exempt(own_weeks: World) -> None:
+    assert own_weeks.says("own_limit_drop", 14, key="c2") == ("exempt", "leave")
+    assert own_weeks.says("own_limit_drop", 5, key="c2") == ("unknown", "low_denominator")
 
 
 @pytest.mark.rule("U17")
