@@ -14,6 +14,7 @@ from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.ehr import ehr_time_week
+from tests.oracle.marts.leave import leave_month
 from tests.oracle.marts.messages import message_load
 from tests.oracle.marts.no_shows import client_no_show_week
 from tests.oracle.marts.notes import note_timeliness, note_week
@@ -38,6 +39,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "mbc_completeness": mbc_completeness,
         "episode_outcome": episode_outcome,
         "client_no_show_week": client_no_show_week,
+        "leave_month": leave_month,
     }
 )
 
