@@ -23,6 +23,7 @@ from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.trajectory import measure_trajectory
 from tests.oracle.marts.trend import utilization_trend
 from tests.oracle.marts.verdicts import RULES, verdicts
+from tests.oracle.marts.workforce import workforce_month
 
 #: By name of the mart.
 MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
@@ -40,6 +41,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "episode_outcome": episode_outcome,
         "client_no_show_week": client_no_show_week,
         "leave_month": leave_month,
+        "workforce_month": workforce_month,
     }
 )
 
