@@ -86,7 +86,6 @@ def _with_request(begun: Table, tables: CanonicalTables) -> Table:
     asked = tables.referral
     asked = asked.filter(
         (asked.direction == "in")
-        & asked.requested_specialty.notnull()
         & asked.client_key.notnull()
         & asked.inquiry_at.notnull()
         & (asked.outcome != "entered_in_error")
@@ -97,7 +96,7 @@ def _with_request(begun: Table, tables: CanonicalTables) -> Table:
     joined = joined.filter(joined.asked_s <= joined.at_s)
     latest = ibis.window(group_by=["person_key", "client_key", "at_s"], order_by=[ibis.desc("asked_s"), "referral_key"])
     joined = joined.mutate(place=ibis.row_number().over(latest))
-    last = joined.filter(joined.place == 0)
+    last = joined.filter((joined.place == 0) & joined.requested_specialty.notnull())
     offered = with_person(tables.clinician_specialty, tables)
     offered = offered.select(has_key="person_key", has="specialty").distinct()
     found = last.left_join(offered, [last.person_key == offered.has_key, last.requested_specialty == offered.has])

@@ -66,8 +66,6 @@ MARTS_NOT_COVERED = {
             "hot_seat_quarter",
             "case_weight_rater",
             "own_baseline_month",
-            "intake_funnel",
-            "clinician_intake",
             "retention_dropout",
             "early_termination_quarter",
             "alert_response",
@@ -93,10 +91,6 @@ MARTS_NOT_COVERED = {
 }
 GUARDRAILS_NOT_COVERED = dict.fromkeys(
     (
-        "time_to_first_appointment",
-        "referral_drought",
-        "referral_out_response",
-        "intake_flow",
         "early_termination",
         "offtrack_review",
         "safety_review",

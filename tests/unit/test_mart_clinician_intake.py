@@ -70,16 +70,17 @@ def test_without_assignments_nobody_knows_who_left() -> None:
 def test_a_new_client_is_matched_who_asked_for_a_specialty_of_the_clinician() -> None:
     made = world()
     made.add("clinician_specialty", clinician_key="c1", specialty="trauma")
-    for client, asked in (("a", "trauma"), ("b", "couples"), ("c", None)):
+    for client in ("a", "b", "c"):
         made.session(date(2026, 1, 20), "09:00", 50, clients=(client,), is_intake=True)
+    for client, day, asked in (("a", 12, "trauma"), ("b", 12, "couples"), ("c", 9, "trauma"), ("c", 12, None)):
         made.add(
             "referral",
-            referral_key=client,
+            referral_key=f"{client}{day}",
             client_key=client,
             direction="in",
             channel="phone",
             outcome="accepted",
-            inquiry_at=made.at(date(2026, 1, 12), "09:00"),
+            inquiry_at=made.at(date(2026, 1, day), "09:00"),
             requested_specialty=asked,
         )
     made.assign("d", date(2025, 6, 1), date(2026, 1, 20))

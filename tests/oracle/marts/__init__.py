@@ -14,6 +14,8 @@ from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.ehr import ehr_time_week
+from tests.oracle.marts.intake import intake_funnel
+from tests.oracle.marts.intake_flow import clinician_intake
 from tests.oracle.marts.leave import leave_month
 from tests.oracle.marts.messages import message_load
 from tests.oracle.marts.no_shows import client_no_show_week
@@ -29,6 +31,8 @@ from tests.oracle.marts.workforce import workforce_month
 MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
     {
         "clinician_week": clinician_week,
+        "intake_funnel": intake_funnel,
+        "clinician_intake": clinician_intake,
         "attendance_week": attendance_week,
         "caseload_snapshot": caseload_snapshot,
         "measure_trajectory": measure_trajectory,

@@ -10,13 +10,13 @@ from datetime import timedelta
 from fractions import Fraction
 from types import MappingProxyType
 
-from tests.oracle.marts import rules, rules_people
+from tests.oracle.marts import rules, rules_people, rules_practice
 from tests.oracle.marts.caseload import only_unreviewed
 from tests.oracle.marts.practice import MartRows, Practice, Row
 from tests.oracle.marts.rules import Rule
 from tests.oracle.weeks import exact
 
-RULES: Mapping[str, Rule] = MappingProxyType({**rules.RULES, **rules_people.RULES})
+RULES: Mapping[str, Rule] = MappingProxyType({**rules.RULES, **rules_people.RULES, **rules_practice.RULES})
 
 
 def verdicts(practice: Practice, guardrail: str) -> MartRows:

@@ -1,0 +1,49 @@
+"""What guardrails on intake, endings and money judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.oracle.marts.rules import OFFERED, SESSIONS, Rule, flag
+
+_FUNNEL = Rule(
+    "intake_funnel",
+    "inquiries_n",
+    (("referral",),),
+    only=flag("is_total"),
+    subject="practice",
+    day="month_id",
+    ends="month_end_at",
+)
+
+RULES: dict[str, Rule] = {
+    "time_to_first_appointment": replace(
+        _FUNNEL,
+        value="business_days_to_attend_p90_min",
+        needs=(("referral",), ("referral", "session_participant")),
+        denominator=lambda row: row["inquiries_n"],
+        partial=flag("is_attend_open"),
+    ),
+    "referral_drought": replace(
+        _FUNNEL,
+        value="referral_per_slot",
+        side="below",
+        needs=(("referral",), OFFERED, ("appointment",)),
+        numerator="inquiries_n",
+        denominator=lambda row: row["open_slots_week"],
+    ),
+    "referral_out_response": replace(
+        _FUNNEL,
+        value="business_days_to_out_response_p90_min",
+        denominator=lambda row: row["referrals_out_n"],
+        partial=flag("is_out_response_open"),
+    ),
+    "intake_flow": Rule(
+        "clinician_intake",
+        "net_flow",
+        (SESSIONS, ("session_participant",), ("case_assignment",)),
+        side="below",
+        day="month_id",
+        ends="month_end_at",
+    ),
+}
