@@ -47,11 +47,14 @@ class Ref(Column):
     by_type: entity by FHIR resource type, for references that may point at several; other types land as null.
     match: match domain by identifier system, for conditional references (`Practitioner?identifier=system|value`);
     adds a column `<name>_match` that holds the keyed hash of the identifier, while the column itself is null.
+    source: configured name of another source whose record it is, as a reminder service names the EHR's appointments;
+    null = the source's own.
     """
 
     entity: str
     by_type: Mapping[str, str] | None = field(default=None, kw_only=True)
     match: Mapping[str, str] | None = field(default=None, kw_only=True)
+    source: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,12 @@ def test_a_plain_reference_meets_its_key(identity: str) -> None:
     assert found["deleted employee"] == [{"row_key": expected}]
 
 
+def test_a_reference_to_another_sources_record_meets_that_sources_key() -> None:
+    reminder = Stream("reminder", {"id": Key("reminder"), "about": Ref("appointment", source="ehr")})
+    found = landed([reminder], Page("reminder", [{"id": "1", "about": "A-7"}]))
+    assert found["rows reminder"][0]["about"] == keyed_hash(KEY, "ehr", "appointment", "A-7")
+
+
 def test_references_of_fhir_records_and_their_elements_are_normalised() -> None:
     leave = Stream("leave", {"id": Key("leave"), "who": Ref("clinician")}, resource_type="Leave")
     row = {"resourceType": "Leave", "id": "1", "who": "Practitioner/7/_history/2", "parts": [{"who": "Practitioner/7"}]}

@@ -45,6 +45,8 @@ def _stream_faults(name: str, stream: StreamSpec) -> Iterator[str]:
             yield f"{where}: a column's name should be lower_snake_case"
         if spec.type in {"key", "ref"} and spec.entity is None:
             yield f'{where}: type = "{spec.type}" needs entity, for example entity = "clinician"'
+        if spec.source is not None and spec.type != "ref":
+            yield f'{where}: source is for type = "ref"'
         if spec.type == "match" and spec.domain is None:
             yield f'{where}: type = "match" needs domain, for example domain = "npi"'
         if spec.tz_column is not None and spec.tz_column not in _headers_of(stream):

@@ -50,6 +50,7 @@ class ColumnSpec(Section):
     headers: names it may have in the file, compared without regard to case, spaces, `_` and `-`; its own name counts.
     required: the file must have the column, and a row without a value is rejected.
     entity: for key and ref, the namespace of the identifier; domain: for match, npi, email or another shared one.
+    source: for ref, the configured name of another source whose identifier it is, as written there.
     format: strptime format of a date or instant that is not ISO 8601.
     tz_column, tz: for an instant without offset, the column with the row's IANA zone, and the zone where that is empty.
     time_column: for an instant whose time of day stands in a column of its own, that column.
@@ -63,6 +64,7 @@ class ColumnSpec(Section):
     required: bool = False
     entity: str | None = None
     domain: str | None = None
+    source: str | None = None
     format: str | None = None
     tz_column: str | None = None
     tz: Zone | None = None

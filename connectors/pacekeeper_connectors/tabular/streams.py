@@ -10,7 +10,7 @@ from pacekeeper_connectors.tabular.mapping_file import KEY_COLUMN, ColumnSpec, C
 
 _MAKERS: Mapping[ColumnType, Callable[[ColumnSpec], c.Column]] = {
     "key": lambda s: c.Key(s.entity or "", description=s.description),
-    "ref": lambda s: c.Ref(s.entity or "", required=s.required, description=s.description),
+    "ref": lambda s: c.Ref(s.entity or "", required=s.required, description=s.description, source=s.source),
     "match": lambda s: c.MatchKey(s.domain or "", required=s.required, description=s.description),
     "code": lambda s: c.Code(required=s.required, description=s.description, max_length=s.max_length),
     "date": lambda s: c.Date(required=s.required, description=s.description),

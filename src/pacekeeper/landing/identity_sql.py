@@ -47,6 +47,7 @@ def messages(name: str, column: c.Column, text: str, *, source: str, is_fhir: bo
                 cases = " ".join(_when(kind, named) for kind, named in sorted(column.by_type.items()))
                 entity = f"CASE {_reference_type(text)} {cases} WHEN '' THEN {entity} END"
             follows_fhir = is_fhir or column.by_type is not None or column.match is not None
+            of_source = sql_literal(column.source or source)
             found = {name: _message(of_source, entity, _reference_id(text) if follows_fhir else _bare(text))}
             if column.match is not None:
                 cases = " ".join(_when(system, domain) for system, domain in sorted(column.match.items()))
