@@ -91,7 +91,7 @@ def _parts(seats: Table, tables: CanonicalTables) -> Table:
         refill_n=marked.count(where=marked.refilled.notnull()),
         telehealth_kept_n=marked.count(where=(marked.status == "kept") & marked.modality_planned.isin(_REMOTE)),
         self_booked_n=marked.count(where=marked.booked_via == "self"),
-        booked_known_n=marked.count(where=marked.booked_via != "unknown"),
+        booked_known_n=marked.count(where=~marked.booked_via.isin(["unknown", "import"])),
         switched_n=marked.count(where=is_switched),
         switch_at_risk_n=marked.count(where=is_switched | is_given_up),
     )
@@ -232,7 +232,12 @@ ATTENDANCE_MONTH = Mart(
         ),
         _count("telehealth_kept_n", "Kept seats planned by video or telephone.", _MODALITY, ("T09",)),
         _ratio("telehealth_ratio", "telehealth_kept_n / kept_n.", _MODALITY, ("T09",)),
-        _count("booked_known_n", "Seats of which it is known how they were booked.", _BOOKED_VIA, ("T07",)),
+        _count(
+            "booked_known_n",
+            "Seats of which it is known how they were booked; an import does not tell.",
+            _BOOKED_VIA,
+            ("T07",),
+        ),
         _count("self_booked_n", "Seats that clients booked themselves, online.", _BOOKED_VIA, ("T07",)),
         _ratio("self_booked_ratio", "self_booked_n / booked_known_n.", _BOOKED_VIA, ("T07",)),
         _count(
@@ -298,7 +303,9 @@ ATTENDANCE_BAND_MONTH = Mart(
     build=attendance_band_month,
     columns=(
         *_MONTH,
-        MartColumn("dimension", "text", "", "modality: as planned; lead_time: days from booking to start."),
+        MartColumn(
+            "dimension", "text", "", "modality: as planned; lead_time: whole days of 24 hours from booking to start."
+        ),
         MartColumn("band", "text", "", "The modality, or the band of days; unknown where it is not told."),
         *_FATES,
         *_RATES,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tests.oracle.marts.attendance import attendance_week
+from tests.oracle.marts.attendance_month import attendance_band_month, attendance_month
 from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
@@ -22,6 +23,7 @@ from tests.oracle.marts.no_shows import client_no_show_week
 from tests.oracle.marts.notes import note_timeliness, note_week
 from tests.oracle.marts.outcomes import episode_outcome
 from tests.oracle.marts.practice import MartRows, Practice
+from tests.oracle.marts.reminders import reminder_month
 from tests.oracle.marts.trajectory import measure_trajectory
 from tests.oracle.marts.trend import utilization_trend
 from tests.oracle.marts.verdicts import RULES, verdicts
@@ -44,6 +46,9 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "mbc_completeness": mbc_completeness,
         "episode_outcome": episode_outcome,
         "client_no_show_week": client_no_show_week,
+        "attendance_month": attendance_month,
+        "attendance_band_month": attendance_band_month,
+        "reminder_month": reminder_month,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
     }

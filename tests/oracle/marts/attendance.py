@@ -83,13 +83,13 @@ def _week(practice: Practice, seats: list[Row], everything: list[Row]) -> tuple[
         if found is not None
     )
     row["refill_n"] = sum(
-        found in {"late_cancel", "advance_cancel"} and seat["group_key"] is None and _is_refilled(seat, everything)
+        found in {"late_cancel", "advance_cancel"} and seat["group_key"] is None and is_refilled(seat, everything)
         for seat, found in outcomes
     )
     return row | _groups(outcomes), counts
 
 
-def _is_refilled(seat: Row, everything: list[Row]) -> bool:
+def is_refilled(seat: Row, everything: list[Row]) -> bool:
     """Whether an appointment that was booked after the seat was given up overlaps its time."""
     return any(
         other["start_at"] < (seat["end_at"] or seat["start_at"])
