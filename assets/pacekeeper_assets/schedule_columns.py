@@ -33,8 +33,8 @@ SCHEDULE_COLUMNS = (
         "template",
         "text",
         "",
-        "Template of the latest employment that touches the week: half_day_blocks, four_client_days, four_by_ten, "
-        "other or unknown. Null: none is known.",
+        "Template of the latest employment that touches the week and names one: half_day_blocks, four_client_days, "
+        "four_by_ten, other or unknown. Null: none is known.",
     ),
     MartColumn(
         "half_days",
@@ -92,7 +92,8 @@ SCHEDULE_COLUMNS = (
         "count",
         "days",
         "Local days without direct time and with at least the policy's hours of blocks of work outside leave and "
-        f"closures, or of time entries. {_NO_BLOCKS}",
+        "closures, of time entries with a start, or of what only the day is known of: time entries and messages. "
+        f"{_NO_BLOCKS}",
         BLOCKS_NEEDS,
         ("W15",),
     ),
@@ -141,7 +142,12 @@ SCHEDULE_COLUMNS = (
         HOT_SEAT_NEEDS,
         ("W17",),
     ),
-    MartColumn("follows_half_day_blocks", "flag", "", "Whether admin_block_halfday judges the week."),
+    MartColumn(
+        "follows_half_day_blocks",
+        "flag",
+        "",
+        "Whether admin_block_halfday judges the week; none without a half-day at work.",
+    ),
     MartColumn("follows_focus_days", "flag", "", "Whether focus_days judges the week."),
     MartColumn("follows_full_admin_day", "flag", "", "Whether full_admin_day judges the week."),
 )

@@ -62,8 +62,6 @@ MARTS_NOT_COVERED = {
     "guardrail_result": "verdicts are compared by guardrail, below",
     **dict.fromkeys(
         (
-            "schedule_design_week",
-            "hot_seat_quarter",
             "case_weight_rater",
             "own_baseline_month",
             "retention_dropout",

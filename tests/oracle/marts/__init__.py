@@ -15,6 +15,7 @@ from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.ehr import ehr_time_week
+from tests.oracle.marts.hot_seat import hot_seat_quarter
 from tests.oracle.marts.intake import intake_funnel
 from tests.oracle.marts.intake_flow import clinician_intake
 from tests.oracle.marts.leave import leave_month
@@ -24,6 +25,7 @@ from tests.oracle.marts.notes import note_timeliness, note_week
 from tests.oracle.marts.outcomes import episode_outcome
 from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.reminders import reminder_month
+from tests.oracle.marts.schedule import schedule_design_week
 from tests.oracle.marts.trajectory import measure_trajectory
 from tests.oracle.marts.trend import utilization_trend
 from tests.oracle.marts.verdicts import RULES, verdicts
@@ -49,6 +51,8 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "attendance_month": attendance_month,
         "attendance_band_month": attendance_band_month,
         "reminder_month": reminder_month,
+        "schedule_design_week": schedule_design_week,
+        "hot_seat_quarter": hot_seat_quarter,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
     }
