@@ -50,7 +50,8 @@ _NEEDS = Needs(
 CASE_WEIGHT_RATER = Mart(
     name="case_weight_rater",
     description="How the open cases of each clinician at a month's end are weighed, by who or what rated them.",
-    grain="one row per clinician (a person, across sources), ended month of the practice and method of rating",
+    grain="one row per clinician (a person, across sources), ended month of the practice that holds a judged week of "
+    "theirs, and method of rating",
     primary_key=("clinician_key", "month_id", "method"),
     inputs=("case_assignment", "case_weight", "clinician", "person_match", "practice", "calendar_day"),
     columns=(

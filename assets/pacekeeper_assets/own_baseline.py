@@ -145,7 +145,8 @@ OWN_BASELINE_MONTH = Mart(
     name="own_baseline_month",
     description="Signs of strain against a clinician's own twelve months before: for a private question, never for "
     "comparing people.",
-    grain="one row per clinician (a person, across sources), ended month and measure",
+    grain="one row per clinician (a person, across sources), ended month that holds a judged week of theirs, and "
+    "measure",
     primary_key=("clinician_key", "month_id", "measure"),
     inputs=(
         "clinician",

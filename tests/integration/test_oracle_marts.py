@@ -62,8 +62,6 @@ MARTS_NOT_COVERED = {
     "guardrail_result": "verdicts are compared by guardrail, below",
     **dict.fromkeys(
         (
-            "case_weight_rater",
-            "own_baseline_month",
             "retention_dropout",
             "early_termination_quarter",
             "alert_response",
@@ -76,7 +74,6 @@ MARTS_NOT_COVERED = {
             "pay_stability",
             "staff_survey_agg",
             "experiment_result",
-            "routine_month",
             "guardrail_breach",
             "clinician_signal",
             "systemic_signal",

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from tests.oracle.marts.attendance import attendance_week
 from tests.oracle.marts.attendance_month import attendance_band_month, attendance_month
+from tests.oracle.marts.case_weight import case_weight_rater
 from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
@@ -23,8 +24,10 @@ from tests.oracle.marts.messages import message_load
 from tests.oracle.marts.no_shows import client_no_show_week
 from tests.oracle.marts.notes import note_timeliness, note_week
 from tests.oracle.marts.outcomes import episode_outcome
+from tests.oracle.marts.own_baseline import own_baseline_month
 from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.reminders import reminder_month
+from tests.oracle.marts.routine import routine_month
 from tests.oracle.marts.schedule import schedule_design_week
 from tests.oracle.marts.trajectory import measure_trajectory
 from tests.oracle.marts.trend import utilization_trend
@@ -53,6 +56,9 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "reminder_month": reminder_month,
         "schedule_design_week": schedule_design_week,
         "hot_seat_quarter": hot_seat_quarter,
+        "own_baseline_month": own_baseline_month,
+        "case_weight_rater": case_weight_rater,
+        "routine_month": routine_month,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
     }
