@@ -76,7 +76,6 @@ COLUMNS: tuple[MartColumn, ...] = (
         "they stand (decision 8).",
         _AFTER_HOURS,
         "D01",
-        "D02",
     ),
     _minutes("after_hours_note_min", "after_hours_min on notes.", _of(_task("note")), "D09"),
     MartColumn(

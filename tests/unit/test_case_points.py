@@ -173,7 +173,7 @@ def test_caps_of_the_practice(world: World) -> None:
 
 
 @pytest.mark.edge_case(43)
-@pytest.mark.rule("W06")
+@pytest.mark.rule("W06", "W08")
 def test_weights_are_shown_by_who_rates(world: World) -> None:
     rows = world.select(
         "SELECT clinician_key, method, cases_n, weight1_n, weight2_n, weight3_n, weight3_ratio FROM"

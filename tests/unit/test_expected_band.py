@@ -39,7 +39,7 @@ def band(row: Row) -> tuple[object, ...]:
 
 
 @pytest.mark.formula(6)
-@pytest.mark.rule("U13", "U14")
+@pytest.mark.rule("U07", "U13", "U14")
 def test_the_ramp_is_for_full_time_and_for_the_part_of_the_week_that_was_left() -> None:
     # Month 2: 14 to 18 clients; half-time, and four of five days: x 0.5 x 0.8.
     row = week_of(date(2025, 12, 1), fte=0.5, leave_days=1)

@@ -306,6 +306,7 @@ def test_less_than_four_scheduled_hours_give_no_measure_per_eight() -> None:
 
 
 @pytest.mark.formula(15)
+@pytest.mark.rule("W14")
 def test_attention_is_what_of_a_session_is_not_in_the_ehr() -> None:
     made = practice()
     made.session(made.day(0), "09:00", 50)

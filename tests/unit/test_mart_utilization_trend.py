@@ -58,7 +58,7 @@ def test_a_trend_is_sum_over_sum_of_the_last_evaluated_weeks_and_needs_four_of_t
 
 
 @pytest.mark.formula(4)
-@pytest.mark.rule("U03")
+@pytest.mark.rule("U03", "U20")
 def test_a_week_of_leave_neither_ends_nor_extends_the_low_weeks_in_a_row() -> None:
     made = world()
     for week in (0, 1, 3):

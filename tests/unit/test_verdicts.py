@@ -55,6 +55,25 @@ def hours() -> World:
     return made
 
 
+@pytest.mark.rule("U12")
+def test_only_what_the_policy_counts_is_direct_time(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        'extends = "default"\nprofile = "own"\ntitle = "Own"\n[guardrails.direct_hours.settings]\n'
+        'countable = { value = ["individual"], unit = "session_type", provenance = "ours" }\n'
+    )
+    made = World(only=("direct_hours",))
+    made.employ(EARLY)
+    made.hold(0, 20)
+    made.hold(0, 16, weekday=1, session_type="group")
+    made.run(weeks=1)
+    assert made.verdict("direct_hours", 0)["value"] == 36
+    assert made.says("direct_hours", 0) == ("breach", "single_week_above")
+    made.run(weeks=1, policy=load_policy(file=file))
+    assert made.verdict("direct_hours", 0)["value"] == 20
+    assert made.says("direct_hours", 0) == ("pass", None)
+
+
 @pytest.mark.formula(4)
 @pytest.mark.rule("W01", "W02")
 @pytest.mark.parametrize(
