@@ -19,6 +19,7 @@ _NEVER_AN_EPISODE = ("entered_in_error", "cancelled")
 _PLANNED = ("planned_complete", "mutual")
 _NOT_DROPOUT = ("transferred", "referred_out", "admin", "deceased", "moved")
 _AHEAD = ("booked", "kept", "unknown", "unreviewed")
+_GIVEN_UP = ("cancelled", "rescheduled")
 
 
 def outcome_policy(policy: Policy) -> Section:
@@ -129,14 +130,16 @@ def client_session(tables: CanonicalTables, policy: Policy) -> Table:
 def episode_course(tables: CanonicalTables, policy: Policy) -> Table:
     """`care_episode` with attended sessions, whether and how it ended, and the definitions of early termination.
 
-    end_state: recorded; lapsed (nobody recorded an end, and neither a session nor a booking for `gap_days`); open.
-    end_no: local day of the end; null while open. is_excluded: transfer, referral, move, death, administrative.
-    is_unknown_end: recorded without saying how. is_early_a, _b, _c: see `retention_dropout`; is_early: a or c.
+    end_state: recorded; lapsed (nobody recorded an end, and neither a session nor a booking for `gap_days`); open. Who
+    was never seen does not lapse. end_no: local day of the end; null while open. is_excluded: transfer, referral, move,
+    death, administrative. is_unknown_end: recorded without saying how. is_early_a, _b, _c: see `retention_dropout`;
+    is_early: a or c.
     """
     outcome = outcome_policy(policy)
     rows = _with_sessions(tables)
     rows = _with_bookings(rows, tables)
-    idle_s = seconds(tables.as_of) - rows.last_end_s
+    as_of_s = seconds(tables.as_of)
+    idle_s, away_s = as_of_s - rows.last_end_s, as_of_s - rows.contact_s
     is_recorded = (
         rows.closed_no.notnull()
         | (rows.status == "finished")
@@ -146,7 +149,7 @@ def episode_course(tables: CanonicalTables, policy: Policy) -> Table:
         is_recorded=is_recorded,
         is_idle=ibis.coalesce(idle_s >= outcome.whole("idle_days") * SECONDS_PER_DAY, literal(value=False))
         & ~rows.is_booked,
-        is_lapsed=ibis.coalesce(idle_s >= outcome.whole("gap_days") * SECONDS_PER_DAY, literal(value=False))
+        is_lapsed=ibis.coalesce(away_s >= outcome.whole("gap_days") * SECONDS_PER_DAY, literal(value=False))
         & ~rows.is_booked
         & ~is_recorded,
         is_excluded=ibis.coalesce(rows.closure_type.isin(_NOT_DROPOUT), literal(value=False)) | rows.is_deceased,
@@ -164,7 +167,7 @@ def episode_course(tables: CanonicalTables, policy: Policy) -> Table:
         ),
         end_no=ibis.cases(
             (rows.is_recorded, ibis.coalesce(rows.closed_no, rows.last_no, rows.opened_no)),
-            (rows.is_lapsed, rows.last_no + outcome.whole("gap_days")),
+            (rows.is_lapsed, rows.contact_no + outcome.whole("gap_days")),
             else_=ibis.null("int64"),
         ),
     )
@@ -195,14 +198,35 @@ def _with_sessions(tables: CanonicalTables) -> Table:
 
 
 def _with_bookings(rows: Table, tables: CanonicalTables) -> Table:
-    """`is_booked`: whether the client has an appointment ahead."""
-    seats = tables.appointment
-    seats = seats.filter(
-        seats.client_key.notnull() & (seconds(seats.start_at) > seconds(tables.as_of)) & seats.status.isin(_AHEAD)
+    """`is_booked`: whether an appointment is ahead. `contact_s`, `contact_no`: the last attended session, or when an
+    appointment last stood, if later; null where nobody was ever seen.
+    """
+    as_of_s, seats = seconds(tables.as_of), tables.appointment
+    start_s, cancelled_s = seconds(seats.start_at), seconds(seats.cancelled_at)
+    is_known = seats.status.notin(_GIVEN_UP) | seats.cancelled_at.notnull()
+    seats = seats.mutate(
+        stood_until_s=ibis.least(start_s, ibis.coalesce(cancelled_s, start_s), as_of_s),
+        is_ahead=(start_s > as_of_s) & seats.status.isin(_AHEAD),
     )
-    ahead = with_client_person(seats, tables).select(booked_key="client_key").distinct()
-    joined = rows.left_join(ahead, rows.client_key == ahead.booked_key)
-    return joined.mutate(is_booked=joined.booked_key.notnull()).drop("booked_key")
+    seats = seats.filter(seats.client_key.notnull() & (seats.status != "entered_in_error") & is_known)
+    seats = with_client_person(seats, tables).select(
+        "appointment_key", "client_key", "episode_key", "stood_until_s", "is_ahead"
+    )
+    dated = with_practice_day(seats, tables, at="stood_until_s")
+    stood = with_episode(dated, tables, key="appointment_key")
+    booked = stood.group_by(booked_key=stood.episode_key).aggregate(
+        booked_s=stood.stood_until_s.max(), booked_no=stood.day_no.max(), is_ahead=stood.is_ahead.any()
+    )
+    joined = rows.left_join(booked, rows.episode_key == booked.booked_key)
+
+    def later(seen: Value, booked: Value) -> Value:
+        return ifelse(seen.isnull(), ibis.null("int64"), ibis.greatest(seen, booked.coalesce(seen)))
+
+    return joined.mutate(
+        is_booked=ibis.coalesce(joined.is_ahead, literal(value=False)),
+        contact_s=later(joined.last_end_s, joined.booked_s),
+        contact_no=later(joined.last_no, joined.booked_no),
+    ).drop("booked_key", "booked_s", "booked_no", "is_ahead")
 
 
 def about_session(administered_s: Value, start_s: Value, end_s: Value, outcome: Section) -> Value:
@@ -213,4 +237,4 @@ def about_session(administered_s: Value, start_s: Value, end_s: Value, outcome: 
 
 CARE_EPISODE = Step("care_episode", care_episode)
 CLIENT_SESSION = Step("client_session", client_session, (CARE_EPISODE, PRACTICE_DAY))
-EPISODE_COURSE = Step("episode_course", episode_course, (CARE_EPISODE, CLIENT_SESSION))
+EPISODE_COURSE = Step("episode_course", episode_course, (CARE_EPISODE, CLIENT_SESSION, PRACTICE_DAY))

@@ -38,7 +38,9 @@ def ended_course(tables: CanonicalTables, policy: Policy) -> Table:
 
 
 def episode_cohort(tables: CanonicalTables, policy: Policy) -> Table:
-    """Episodes with a first session, and the month in which it was held."""
+    """Episodes with a first session, and the month in which it was held: one row for whoever is in charge, and one,
+    `is_transfer_out`, for each who handed it to somebody else. `sessions_n` is null in those.
+    """
     course, months = tables.ended_course, tables.practice_month
     begun = course.inner_join(
         months.select("month_id", "month_start_at", "month_end_at", month_first_no="first_no", month_last_no="last_no"),
@@ -48,8 +50,12 @@ def episode_cohort(tables: CanonicalTables, policy: Policy) -> Table:
     left = left.filter(ibis.coalesce(left.end_reason.isin(_TRANSFERS), literal(value=False)))
     links = crosswalk(tables).select("clinician_key", left_person="person_key")
     left = left.inner_join(links, "clinician_key").select(left_key="episode_key", left_person="left_person").distinct()
-    joined = begun.left_join(left, [begun.episode_key == left.left_key, begun.clinician_key == left.left_person])
-    return joined.mutate(is_transfer_out=joined.left_key.notnull()).drop("left_key", "left_person")
+    handed = begun.inner_join(left, begun.episode_key == left.left_key)
+    handed = handed.mutate(
+        clinician_key=handed.left_person, sessions_n=ibis.null("int64"), is_transfer_out=literal(value=True)
+    )
+    own = begun.mutate(is_transfer_out=literal(value=False))
+    return ibis.union(own, handed.select(*own.columns))
 
 
 def retention_dropout(tables: CanonicalTables, policy: Policy) -> Table:
@@ -75,8 +81,9 @@ def with_retention(rows: pa.Table, policy: Policy) -> pa.Table:
     def count(flags: np.ndarray) -> np.ndarray:
         return np.bincount(group, weights=flags.astype(np.float64), minlength=size).astype(np.int64)
 
-    flags = {name: _flags(rows, name) for name in (*_FLAGS, "is_unknown_end", "is_excluded", "is_transfer_out")}
-    state = np.asarray(rows["end_state"].to_pylist(), dtype=str)
+    handed = _flags(rows, "is_transfer_out")
+    flags = {name: _flags(rows, name) & ~handed for name in (*_FLAGS, "is_unknown_end", "is_excluded")}
+    state = np.where(handed, "", np.asarray(rows["end_state"].to_pylist(), dtype=str))
     lacks_outcome = flags["is_early"] & np.asarray(rows["is_early_d"].is_null())
     first = np.full(size, 0)
     first[group[::-1]] = np.arange(len(group))[::-1]
@@ -88,7 +95,7 @@ def with_retention(rows: pa.Table, policy: Policy) -> pa.Table:
     ).values
     found = rows.take(first).select([*_COHORT, "month_start_at", "month_end_at"])
     counts = {
-        "started_n": count(np.ones(len(group), dtype=bool)),
+        "started_n": count(~handed),
         "closed_n": count(state == "recorded"),
         "lapsed_n": count(state == "lapsed"),
         "open_n": count(state == "open"),
@@ -97,7 +104,7 @@ def with_retention(rows: pa.Table, policy: Policy) -> pa.Table:
         "early_n": count(flags["is_early"]),
         **{f"early_{letter}_n": count(flags[f"is_early_{letter}"]) for letter in "abcd"},
         "early_without_outcome_n": count(lacks_outcome),
-        "transfers_out_n": count(flags["is_transfer_out"]),
+        "transfers_out_n": count(handed),
     }
     for name, column in counts.items():
         found = found.append_column(name, pa.array(column))
@@ -235,7 +242,7 @@ def _definition_columns() -> tuple[MartColumn, ...]:
 RETENTION_DROPOUT = Mart(
     name="retention_dropout",
     description="Of the episodes whose first session was in a month: how many stayed, ended, and ended early.",
-    grain="one row per month of the first session, service line and clinician in charge",
+    grain="one row per ended month of the first session, service line and clinician in charge, or who handed one on",
     primary_key=_COHORT,
     inputs=("episode", "case_assignment", "appointment", "episode_outcome"),
     steps=(
@@ -248,7 +255,12 @@ RETENTION_DROPOUT = Mart(
     columns=(
         MartColumn("month_id", "date", "", "First local day of the month of the first session."),
         MartColumn("service_line", "text", "", "The practice's own code; `none` where not said."),
-        MartColumn("clinician_key", "text", "", "Person in charge of the episode; `none` where nobody is named."),
+        MartColumn(
+            "clinician_key",
+            "text",
+            "",
+            "Person in charge of the episode, or who handed it on; `none` where nobody is named.",
+        ),
         MartColumn("month_start_at", "instant", "UTC", "First moment of the month, in the practice's zone."),
         MartColumn("month_end_at", "instant", "UTC", "First moment of the next month."),
         MartColumn("started_n", "count", "episodes", "Episodes with a first attended session.", needs=_COURSE),
@@ -263,7 +275,13 @@ RETENTION_DROPOUT = Mart(
         MartColumn(
             "open_n", "count", "episodes", "Of these, still going on: their end is not known yet.", needs=_COURSE
         ),
-        MartColumn("unknown_end_n", "count", "episodes", "Closed without saying how; in no definition.", needs=_ENDS),
+        MartColumn(
+            "unknown_end_n",
+            "count",
+            "episodes",
+            "Closed without saying how, when no end was planned by then; in no definition.",
+            needs=_ENDS,
+        ),
         MartColumn("excluded_n", "count", "episodes", f"{_NOT_COUNTED}: these.", needs=_ENDS),
         MartColumn("early_n", "count", "episodes", "Early by a or c: the headline.", needs=_ENDS, rules=("T04",)),
         *_definition_columns(),
@@ -278,7 +296,8 @@ RETENTION_DROPOUT = Mart(
             "transfers_out_n",
             "count",
             "episodes",
-            "Episodes that this clinician handed to another one, for fit or capacity.",
+            "Episodes that this clinician handed to another one, for fit or capacity; the other columns count them for "
+            "the one in charge.",
             needs=Needs(required=((Input("case_assignment", ("episode_key", "clinician_key", "end_reason")),),)),
             rules=("T14",),
         ),
@@ -315,7 +334,13 @@ EARLY_TERMINATION_QUARTER = Mart(
         MartColumn("quarter_end_at", "instant", "UTC", "First moment of the next quarter."),
         MartColumn("ended_n", "count", "episodes", f"Episodes that ended in the quarter. {_NOT_COUNTED}.", needs=_ENDS),
         MartColumn("excluded_n", "count", "episodes", "Ends of those kinds in the quarter.", needs=_ENDS),
-        MartColumn("unknown_end_n", "count", "episodes", "Of ended_n, closed without saying how.", needs=_ENDS),
+        MartColumn(
+            "unknown_end_n",
+            "count",
+            "episodes",
+            "Of ended_n, closed without saying how, when no end was planned by then.",
+            needs=_ENDS,
+        ),
         MartColumn("explained_n", "count", "episodes", "ended_n - unknown_end_n.", needs=_ENDS),
         MartColumn(
             "is_unexplained",

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
-from fractions import Fraction
-from importlib import resources
-from math import isclose
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -20,8 +13,8 @@ from pacekeeper.policy import load_policy
 from pacekeeper.testing.canonical_practice import generate_canonical
 from pacekeeper_assets import CATALOGUE, MARTS, materialise
 from tests.oracle import marts as oracle
-from tests.oracle.intervals import tick
-from tests.oracle.marts.practice import Practice, Row
+from tests.oracle.marts.compare import VERDICT_COLUMNS, differences, practice_in, rows_of, verdicts_of
+from tests.oracle.marts.practice import Practice
 
 SEEDS = (1, 2, 3)
 CLINICIANS, WEEKS = 12, 26
@@ -47,23 +40,11 @@ DISPUTED_VERDICTS: Mapping[str, Mapping[str, str]] = {
 NOT_COMPUTED: Mapping[str, Mapping[str, str]] = {
     "episode_outcome": {"coefficients_version": "a hash of coefficients, which effect_size and severity_adj_es prove"},
 }
-VERDICT_COLUMNS = {
-    "state",
-    "reason",
-    "value",
-    "threshold_warn",
-    "threshold_breach",
-    "scaled_by",
-    "numerator",
-    "denominator",
-}
 LATER = "not computed a second way yet"
 MARTS_NOT_COVERED = {
     "guardrail_result": "verdicts are compared by guardrail, below",
     **dict.fromkeys(
         (
-            "retention_dropout",
-            "early_termination_quarter",
             "alert_response",
             "clinician_outcome",
             "revenue_service_line",
@@ -83,7 +64,6 @@ MARTS_NOT_COVERED = {
 }
 GUARDRAILS_NOT_COVERED = dict.fromkeys(
     (
-        "early_termination",
         "offtrack_review",
         "safety_review",
         "dual_notification",
@@ -106,46 +86,10 @@ def _practice(seed: int, plans: Path) -> Practice:
     raw = duckdb.connect()
     connection = Connection(raw)
     made = generate_canonical(connection, seed=seed, clinicians=CLINICIANS, weeks=WEEKS)
-    policy, known = load_policy(), made.completeness
-    materialise(connection, as_of=made.as_of, policy=policy, completeness=known, plans=plans)
-    raw.execute("SET TimeZone = 'UTC'")
-    tables: dict[str, dict[str, list[Row]]] = defaultdict(dict)
-    for schema, name in raw.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'quarantine'"
-        " OR table_name = 'source_gap'"
-    ).fetchall():
-        found = raw.execute(f'SELECT * FROM "{schema}"."{name}"')
-        columns = [column[0] for column in found.description or ()]
-        tables[schema][name] = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    materialise(connection, as_of=made.as_of, policy=load_policy(), completeness=made.completeness, plans=plans)
+    practice = practice_in(raw, as_of=made.as_of)
     raw.close()
-    canonical, gaps = tables.pop("canonical"), tables.pop("quarantine")["source_gap"]
-    built = {name: rows for schema in tables.values() for name, rows in schema.items() if name in MARTS}
-    profile = resources.files("pacekeeper.policy").joinpath("profiles/default.toml").read_text(encoding="utf-8")
-    return Practice(canonical, made.completeness, tomllib.loads(profile), made.as_of, built, gaps)
-
-
-def is_same(mine: Any, theirs: Any) -> bool:
-    """Null equals null only; numbers to nine digits, everything else exactly."""
-    if mine is None or theirs is None:
-        return mine is None and theirs is None
-    mine, theirs = (tick(value) if isinstance(value, datetime) else value for value in (mine, theirs))
-    if isinstance(mine, float | Fraction) or isinstance(theirs, float):
-        return isclose(float(mine), float(theirs), rel_tol=1e-9, abs_tol=1e-9)
-    return bool(mine == theirs)
-
-
-def differences(mine: Mapping[Any, Row], theirs: Mapping[Any, Row], columns: set[str]) -> dict[str, str]:
-    """An example by column that differs."""
-    found: dict[str, str] = {}
-    for key in sorted(mine, key=str):
-        for column in columns - set(found):
-            if not is_same(mine[key][column], theirs[key][column]):
-                found[column] = f"{key}: oracle {_plain(mine[key][column])}, mart {theirs[key][column]}"
-    return found
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Fraction) else value
+    return practice
 
 
 def check(found: Mapping[str, str], disputed: Mapping[str, str]) -> None:
@@ -163,7 +107,7 @@ def test_every_column_of_a_mart_is_what_the_oracle_computes(practices: dict[int,
     found: dict[str, str] = {}
     for seed, practice in practices.items():
         mine = oracle.MARTS[mart](practice)
-        theirs = {tuple(row[name] for name in declared.primary_key): row for row in practice.marts[mart]}
+        theirs = rows_of(practice, mart)
         assert set(mine) == set(theirs), f"seed {seed}: {len(set(mine) ^ set(theirs))} keys are only on one side"
         columns = {column.name for column in declared.columns} - set(declared.primary_key)
         computed = {column for row in mine.values() for column in row}
@@ -179,11 +123,7 @@ def test_every_verdict_is_what_the_oracle_judges(practices: dict[int, Practice],
     found: dict[str, str] = {}
     for seed, practice in practices.items():
         mine = oracle.verdicts(practice, guardrail)
-        theirs = {
-            (row["subject_key"], row["period"]): row
-            for row in practice.marts["guardrail_result"]
-            if row["guardrail_id"] == guardrail and row["is_current"] and not row["is_retracted"]
-        }
+        theirs = verdicts_of(practice, guardrail)
         assert set(mine) == set(theirs), f"seed {seed}: {len(set(mine) ^ set(theirs))} verdicts are only on one side"
         for column, example in differences(mine, theirs, VERDICT_COLUMNS).items():
             found.setdefault(column, f"seed {seed}, {example}")

@@ -125,6 +125,28 @@ def test_a_case_handed_to_another_clinician_for_fit_is_a_transfer_out(january: R
     assert january["transfers_out_n"] == 1
 
 
+@pytest.mark.rule("T14")
+def test_a_transfer_out_is_that_of_who_handed_the_case_on_and_not_of_who_has_it_now() -> None:
+    made = practice()
+    made.clinician("c2")
+    course(made, "handed", 5, primary_clinician_key="c2")
+    assigned = {"episode_key": "e-handed", "client_key": "handed", "share": 1.0}
+    made.add(
+        "case_assignment",
+        assignment_key="first",
+        clinician_key="c1",
+        from_date=made.day(0),
+        to_date=made.day(7),
+        end_reason="transfer_capacity",
+        **assigned,
+    )
+    made.add("case_assignment", assignment_key="then", clinician_key="c2", from_date=made.day(8), **assigned)
+    made.run(weeks=WEEKS)
+    rows = made.select("SELECT clinician_key, started_n, transfers_out_n, km_retention_s4 FROM marts.retention_dropout")
+    found = {row.pop("clinician_key"): tuple(row.values()) for row in rows}
+    assert found == {"c1": (0, 1, None), "c2": (1, 0, 1.0)}
+
+
 def quarter(world: World, day: date, level: str = "practice") -> Row:
     (found,) = world.select(
         f"SELECT * FROM marts.early_termination_quarter WHERE quarter_id = DATE '{day}' AND level = '{level}'"
@@ -202,3 +224,21 @@ def test_a_series_cancelled_at_discharge_is_no_booking_ahead() -> None:
     made.run(weeks=WEEKS)
     (row,) = made.select("SELECT early_c_n, lapsed_n FROM marts.retention_dropout")
     assert (row["early_c_n"], row["lapsed_n"]) == (1, 1)
+
+
+def test_a_booking_keeps_only_its_own_episode_and_only_until_it_was_given_up_or_missed() -> None:
+    # As of 13 July, last seen on 5 January.
+    made = practice()
+    for client in ("missed", "gave-up", "elsewhere"):
+        course(made, client, 1)
+    course(made, "elsewhere", 0, episode_key="e-other", opened_on=date(2026, 2, 2))
+    made.seat(date(2026, 5, 4), "09:00", client="missed", status="no_show")
+    gone = made.at(date(2026, 2, 2), "09:00")
+    made.seat(date(2026, 6, 1), "09:00", client="gave-up", status="cancelled", cancelled_by="client", cancelled_at=gone)
+    made.seat(date(2026, 8, 3), "09:00", client="elsewhere", status="booked", episode_key="e-other")
+    made.run(weeks=WEEKS)
+    (row,) = made.select("SELECT lapsed_n, open_n, early_c_n FROM marts.retention_dropout")
+    # Missed on 4 May: 90 days later is August. Given up on 2 February: 3 May. Nobody came for 60 days.
+    assert tuple(row.values()) == (2, 1, 3)
+    # Of the second episode of a client nothing is known but a booking: nobody was seen, so that it did not lapse.
+    assert quarter(made, SECOND)["ended_n"] == 2

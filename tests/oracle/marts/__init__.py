@@ -16,6 +16,7 @@ from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.ehr import ehr_time_week
+from tests.oracle.marts.endings import early_termination_quarter, retention_dropout
 from tests.oracle.marts.hot_seat import hot_seat_quarter
 from tests.oracle.marts.intake import intake_funnel
 from tests.oracle.marts.intake_flow import clinician_intake
@@ -39,6 +40,8 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
     {
         "clinician_week": clinician_week,
         "intake_funnel": intake_funnel,
+        "retention_dropout": retention_dropout,
+        "early_termination_quarter": early_termination_quarter,
         "clinician_intake": clinician_intake,
         "attendance_week": attendance_week,
         "caseload_snapshot": caseload_snapshot,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from statistics import stdev
 from typing import Any
@@ -26,44 +26,55 @@ def episode_outcome(practice: Practice) -> MartRows:
             scores[row["episode_key"], row["instrument"], row["respondent"]].append(row | {"response_key": key[0]})
     rows = {key: _row(practice, episodes, key, mine) for key, mine in scores.items()}
     found = {key: row for key, row in rows.items() if row["n_scores"]}
-    states = end_states(practice, episodes)
+    ended = ends(practice, episodes)
     _add_effects(practice, found)
     spoken: dict[tuple[str, str], list[str]] = defaultdict(list)
     for episode, instrument, respondent in found:
         spoken[episode, instrument].append(respondent)
     for key, row in found.items():
-        row["end_state"] = states[key[0]]
+        row["end_state"] = ended[key[0]][0]
         row["is_primary"] = key[2] == min(spoken[key[0], key[1]], key=RESPONDENTS.index)
     return dict(found.items())
 
 
-def last_contacts(practice: Practice, episodes: Episodes) -> dict[str, date]:
-    """Last day on which an episode had an attended session, or a booking ahead that stood; else the day it opened."""
-    found = {key: row["opened_on"] for key, row in episodes.rows.items()}
-    for key, sessions in episodes.attended.items():
-        found[key] = max([found[key], *(practice.day("", s["started_at"]) for s in sessions.values())])
+def stood_until(practice: Practice, episodes: Episodes) -> dict[str, datetime]:
+    """When an appointment of an episode last stood: its start, or when it was given up, or as_of where it is ahead."""
+    found: dict[str, datetime] = {}
     for seat in practice.rows["appointment"]:
-        until = min(seat["start_at"], seat["cancelled_at"] or seat["start_at"])
+        until = min(seat["start_at"], seat["cancelled_at"] or seat["start_at"], practice.as_of)
         is_known = seat["status"] not in GIVEN_UP or seat["cancelled_at"] is not None
         if seat["status"] == "entered_in_error" or seat["client_key"] is None or not is_known:
             continue
-        day = practice.day("", until)
-        episode = seat["episode_key"]
-        if episode is None or episodes.is_error(episode):
-            episode = episodes.at(practice.client(seat["client_key"]), day)
+        episode = episodes.of_seat(seat, practice.day("", until))
         if episode is not None:
-            found[episode] = max(found[episode], day)
+            found[episode] = max(found.get(episode, until), until)
     return found
 
 
-def end_states(practice: Practice, episodes: Episodes) -> dict[str, str]:
-    """recorded, lapsed (nobody recorded an end) or open, by episode."""
+def is_recorded(episode: Row) -> bool:
+    """Whether somebody recorded that it ended, or how."""
+    how = episode["closure_type"] not in {None, "open", "unknown"}
+    return episode["closed_on"] is not None or episode["status"] == "finished" or how
+
+
+def ends(practice: Practice, episodes: Episodes) -> dict[str, tuple[str, date | None]]:
+    """recorded, lapsed (nobody recorded an end) or open, and the local day of the end, by episode."""
     gap = timedelta(days=practice.setting("outcome", "gap_days"))
-    today = practice.day("", practice.as_of)
-    found = {}
-    for key, last in last_contacts(practice, episodes).items():
-        is_recorded = episodes.rows[key]["closed_on"] is not None
-        found[key] = "recorded" if is_recorded else "lapsed" if last + gap <= today else "open"
+    booked = stood_until(practice, episodes)
+    found: dict[str, tuple[str, date | None]] = {}
+    for key, row in episodes.rows.items():
+        sessions = list(episodes.attended[key].values())
+        seen = max((practice.day("", s["started_at"]) for s in sessions), default=None)
+        if is_recorded(row):
+            found[key] = "recorded", row["closed_on"] or seen or row["opened_on"]
+        elif seen is None:
+            found[key] = "open", None
+        else:
+            until = booked.get(key)
+            last = max(s["ended_at"] for s in sessions)
+            day = seen if until is None else max(seen, practice.day("", until))
+            is_over = practice.as_of - (last if until is None else max(last, until)) >= gap
+            found[key] = ("lapsed", day + gap) if is_over else ("open", None)
     return found
 
 

@@ -46,4 +46,16 @@ RULES: dict[str, Rule] = {
         day="month_id",
         ends="month_end_at",
     ),
+    "early_termination": Rule(
+        "early_termination_quarter",
+        "early_ratio",
+        (("episode",), SESSIONS, ("session_participant",), ("appointment",)),
+        numerator="early_n",
+        denominator=lambda row: row["explained_n"],
+        partial=flag("is_unexplained"),
+        only=flag("is_practice"),
+        subject="practice",
+        day="quarter_id",
+        ends="quarter_end_at",
+    ),
 }

@@ -62,6 +62,13 @@ class Episodes:
         ahead = [e for e in mine if e["opened_on"] <= soon]
         return str(ahead[0]["episode_key"]) if ahead else None
 
+    def of_seat(self, seat: Row, day: date) -> str | None:
+        """As the source links an appointment, or its client's at a day."""
+        linked = seat["episode_key"]
+        if linked is not None and not self.is_error(linked):
+            return str(linked)
+        return self.at(self.practice.client(seat["client_key"]), day)
+
     def of_response(self, response: Row) -> str | None:
         """As the source links it, or through its session, or the client's at that day; never one entered in error."""
         client = self.practice.client(response["client_key"])
