@@ -46,6 +46,7 @@ _METRIC, _CLIENTS = "metric", "clients"
 _BASELINE_WEEKS = 12
 _DAYS_TO_LAST = 6
 _DIGITS = 9
+_MEANS = ("mean_before", "mean_after", "clients_seen_before", "clients_seen_after")
 
 
 def experiment_week(tables: CanonicalTables) -> Table:
@@ -149,6 +150,7 @@ def experiment_result(tables: CanonicalTables, policy: Policy) -> Table:
         is_declared_before=rows.declared_on < rows.after_from,
         weeks_before_n=rows.weeks_before_n.fill_null(0),
         weeks_after_n=rows.weeks_after_n.fill_null(0),
+        **{name: rows[name].round(_DIGITS) for name in _MEANS},
         effect=effect.round(_DIGITS),
         effect_share=(effect / rows.mean_before.nullif(0.0)).round(_DIGITS),
         reason=ibis.cases(
@@ -177,10 +179,10 @@ def _effects(tables: CanonicalTables) -> Table:
     return rows.group_by("experiment_key").aggregate(
         weeks_before_n=weeks("before"),
         weeks_after_n=weeks("after"),
-        mean_before=mean(_METRIC, "before").round(_DIGITS),
-        mean_after=mean(_METRIC, "after").round(_DIGITS),
-        clients_seen_before=mean(_CLIENTS, "before").round(_DIGITS),
-        clients_seen_after=mean(_CLIENTS, "after").round(_DIGITS),
+        mean_before=mean(_METRIC, "before"),
+        mean_after=mean(_METRIC, "after"),
+        clients_seen_before=mean(_CLIENTS, "before"),
+        clients_seen_after=mean(_CLIENTS, "after"),
     )
 
 

@@ -54,7 +54,6 @@ MARTS_NOT_COVERED = {
             "reconciliation",
             "pay_stability",
             "staff_survey_agg",
-            "experiment_result",
             "guardrail_breach",
             "clinician_signal",
             "systemic_signal",

@@ -60,8 +60,9 @@ def test_weeks_that_go_back_to_the_usual_after_high_ones_are_an_effect_and_no_si
 
 @pytest.mark.rule("H17")
 def test_fewer_than_twelve_weeks_before_tell_nothing_from_chance() -> None:
-    row = worked([10, 12, 10, 20, 20], before=3, mart_column="clinician_week.direct_h")
-    assert (row["mean_before"], row["mean_after"]) == (pytest.approx(32 / 3), 20)
+    row = worked([2, 1, 1, 2, 2, 4], before=3, mart_column="clinician_week.direct_h")
+    assert (row["mean_before"], row["mean_after"]) == (pytest.approx(4 / 3), pytest.approx(8 / 3))
+    assert row["effect_share"] == 1, "of the means as they are, not as they are rounded"
     assert row["chart_signal"] == "insufficient"
 
 

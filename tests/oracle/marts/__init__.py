@@ -17,6 +17,7 @@ from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.ehr import ehr_time_week
 from tests.oracle.marts.endings import early_termination_quarter, retention_dropout
+from tests.oracle.marts.experiments import experiment_result
 from tests.oracle.marts.hot_seat import hot_seat_quarter
 from tests.oracle.marts.intake import intake_funnel
 from tests.oracle.marts.intake_flow import clinician_intake
@@ -62,6 +63,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "own_baseline_month": own_baseline_month,
         "case_weight_rater": case_weight_rater,
         "routine_month": routine_month,
+        "experiment_result": experiment_result,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
     }
