@@ -7,13 +7,19 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
+import pytest
+
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun
 from pacekeeper.privacy import keyed_hash
 from pacekeeper_app.demo_home import HOME_TZ
 from pacekeeper_app.night import run_night
+from pacekeeper_assets import MARTS
 from tests import oracle
 from tests.integration.conftest import Night
 from tests.integration.warehouse_content import content_hashes
+from tests.oracle import marts
+from tests.oracle.marts.compare import VERDICT_COLUMNS, differences, practice_in, rows_of, verdicts_of
+from tests.oracle.marts.practice import Practice
 
 Verdicts = dict[tuple[str, str, date], tuple[str, float | None]]
 
@@ -89,6 +95,28 @@ def test_every_verdict_agrees_with_the_independent_computation(night: Night) -> 
         and not math.isclose(found[k][1] or 0.0, value, rel_tol=1e-9, abs_tol=1e-9)
     }
     assert values == {}
+
+
+@pytest.fixture(scope="module")
+def judged(night: Night) -> Practice:
+    """The demo's canonical rows, and its marts beside them."""
+    with night.home.published.connect(read_only=True) as connection:
+        return practice_in(connection.raw, as_of=night.practice.as_of)
+
+
+@pytest.mark.parametrize("guardrail", sorted(marts.RULES))
+def test_every_verdict_is_what_canonical_rows_give_row_by_row(judged: Practice, guardrail: str) -> None:
+    mine, theirs = marts.verdicts(judged, guardrail), verdicts_of(judged, guardrail)
+    assert set(mine) == set(theirs), f"{len(set(mine) ^ set(theirs))} verdicts are only on one side"
+    assert differences(mine, theirs, VERDICT_COLUMNS) == {}
+
+
+@pytest.mark.parametrize("mart", sorted(marts.MARTS))
+def test_every_mart_is_what_canonical_rows_give_row_by_row(judged: Practice, mart: str) -> None:
+    mine, theirs = marts.MARTS[mart](judged), rows_of(judged, mart)
+    assert set(mine) == set(theirs), f"{len(set(mine) ^ set(theirs))} rows are only on one side"
+    columns = {column for row in mine.values() for column in row} - set(MARTS[mart].primary_key)
+    assert differences(mine, theirs, columns) == {}
 
 
 def test_all_five_states_occur(night: Night) -> None:
