@@ -220,6 +220,8 @@ _FEATURES: Mapping[str, tuple[str, str]] = {
     "pay period": ("pay_period", "comp_plan_key IS NOT NULL"),
     "small team": ("survey_wave", "invited_n < 5"),
     "survey answer": ("staff_survey_item", "value > 0"),
+    "seat whose modality changed": ("appointment_event", "seq = 3 AND change = 'status'"),
+    "sheet of a published scale": ("staff_survey_response", "instrument = 'mini_z'"),
     "referral out": ("referral", "direction = 'out'"),
     "inquiry without a step": ("referral", "responded_at IS NULL OR inquiry_at IS NULL"),
     "referral on the waiting list": ("referral", "outcome = 'waitlist' AND client_key IS NULL"),
@@ -228,6 +230,7 @@ _FEATURES: Mapping[str, tuple[str, str]] = {
     "capacity flag": ("capacity_flag", "true"),
     "report": ("report_delivery", "kind = 'own_data'"),
     "experiment": ("experiment", "decision IS NULL"),
+    "experiment declared late": ("experiment", "declared_on > after_from"),
 }
 
 

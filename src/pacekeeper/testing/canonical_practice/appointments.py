@@ -180,17 +180,25 @@ def _write_meetings(canvas: Canvas) -> None:
 
 def _write_events(canvas: Canvas) -> None:
     """What the calendar's history tells: that it was made, and every change after."""
+    is_switched = (
+        f"u('switched', id) < {canvas.shares.switched_seat} AND booked_s < start_s - {2 * _HOUR}"
+        f" AND coalesce(cancelled_s > start_s - {2 * _HOUR}, true) AND outcome <> 'untimed'"
+    )
     canvas.write(
         "appointment_event",
         EHR,
-        """
+        f"""
         SELECT k('appointment', id) AS appointment_key, 1 AS seq, moment(booked_s) AS "at", 'instant' AS at_precision,
             NULL AS from_status, 'booked' AS to_status, 'created' AS change FROM w_visit
         UNION ALL
-        SELECT k('appointment', id), 2, moment(coalesce(cancelled_s, if(outcome = 'untimed', base_s, end_s))),
+        SELECT k('appointment', id), if({is_switched}, 3, 2),
+            moment(coalesce(cancelled_s, if(outcome = 'untimed', base_s, end_s))),
             if(outcome = 'untimed', 'day', 'instant'), 'booked', status,
             if(status = 'entered_in_error' AND u('deleted', id) < 0.3, 'deleted', 'status')
         FROM w_visit WHERE status <> 'booked'
+        UNION ALL
+        SELECT k('appointment', id), 2, moment(start_s - {2 * _HOUR}), 'instant', 'booked', 'booked', 'modality'
+        FROM w_visit WHERE status <> 'booked' AND {is_switched}
         UNION ALL
         SELECT k('appointment', id), 2, moment(booked_s + 3600), 'instant', 'booked', 'booked',
             pick('change', id, ['time', 'modality', 'clinician'])

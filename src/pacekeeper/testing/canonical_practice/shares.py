@@ -58,6 +58,7 @@ class Shares:
     late_cancel: float = 0.03
     advance_cancel: float = 0.045
     cancel_at_start: float = 0.004
+    switched_seat: float = 0.05
     cancel_time_unknown: float = 0.008
     clinician_cancel: float = 0.012
     rescheduled: float = 0.02

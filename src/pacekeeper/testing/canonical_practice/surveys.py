@@ -7,9 +7,14 @@ from datetime import timedelta
 from pacekeeper.testing.canonical_practice.canvas import HR, SURVEY, Canvas
 
 _WAVE_WEEKS = 13
-#: Items of each instrument, with the highest answer; the lowest is 1 for the pulse and 0 for the burnout scale.
+#: Items of each instrument, what an answer may be, and the part of the sheets that has it. A pulse is the practice's
+#: own and makes no scale.
 _PULSE = ("exhausted", "detached", "notes_at_home", "supported", "fair_load", "intends_to_leave")
-_CBI = tuple(f"work_{n}" for n in range(1, 8))
+_INSTRUMENTS: tuple[tuple[str, tuple[str, ...], str, float], ...] = (
+    ("pulse", _PULSE, "1 + below('pulse', id * 16 + place, 5)", 1),
+    ("cbi", tuple(str(n) for n in range(7, 20)), "25 * below('cbi', id * 16 + place, 5)", 0.8),
+    ("mini_z", ("1",), "1 + below('mini_z', id * 16 + place, 5)", 0.9),
+)
 
 
 def make_surveys(canvas: Canvas) -> None:
@@ -35,14 +40,17 @@ def make_surveys(canvas: Canvas) -> None:
         "SELECT k('wave', wave) AS wave_key, k('team', team_n) AS team_key, count(*) AS invited_n, opens_on, closes_on "
         "FROM w_invited GROUP BY wave, team_n, opens_on, closes_on",
     )
+    values = ", ".join(
+        f"({part}, '{name}', {list(items)}, {share})" for part, (name, items, _, share) in enumerate(_INSTRUMENTS)
+    )
     canvas.table(
         "w_sheet",
         f"""
-        SELECT (wave * 65536 + n) * 2 + part AS id, wave, team_n, ['pulse', 'cbi'][part + 1] AS instrument, part,
+        SELECT (wave * 65536 + n) * 4 + part AS id, wave, team_n, instrument, part, items,
             CASE WHEN u('answers late', wave * 65536 + n) < 0.4 THEN opens_on + 7 ELSE opens_on END AS submitted_week
-        FROM w_invited CROSS JOIN range(2) AS p(part)
+        FROM w_invited CROSS JOIN (VALUES {values}) AS p(part, instrument, items, share)
             WHERE u('answers', wave * 65536 + n) < {canvas.shares.survey_answered}
-          AND (part = 0 OR u('answers more', wave * 65536 + n) < 0.8)
+          AND u('answers more', (wave * 65536 + n) * 4 + part) < share
     """,
     )
     canvas.write(
@@ -51,17 +59,15 @@ def make_surveys(canvas: Canvas) -> None:
         "SELECT k('sheet', id) AS response_token, k('wave', wave) AS wave_key, k('team', team_n) AS team_key, "
         "instrument, submitted_week FROM w_sheet",
     )
-    pulse, cbi = (", ".join(f"'{item}'" for item in items) for items in (_PULSE, _CBI))
+    answers = " ".join(f"WHEN {part} THEN {answer}" for part, (_, _, answer, _) in enumerate(_INSTRUMENTS))
     canvas.write(
         "staff_survey_item",
         SURVEY,
         f"""
         WITH asked AS (
-            SELECT id, part, unnest(if(part = 0, [{pulse}], [{cbi}])) AS item,
-                unnest(range(if(part = 0, {len(_PULSE)}, {len(_CBI)}))) AS place FROM w_sheet
+            SELECT id, part, unnest(items) AS item, unnest(range(len(items))) AS place FROM w_sheet
         )
-        SELECT k('sheet', id) AS response_token, item, CASE part WHEN 0 THEN 1 + below('pulse', id * 16 + place, 5)
-            ELSE 25 * below('cbi', id * 16 + place, 5) END::DOUBLE AS value
+        SELECT k('sheet', id) AS response_token, item, CASE part {answers} END::DOUBLE AS value
         FROM asked WHERE u('skipped', id * 16 + place) >= 0.02
     """,
     )
@@ -96,19 +102,30 @@ def _write_reports(canvas: Canvas) -> None:
 
 
 def _write_experiments(canvas: Canvas) -> None:
-    """Two with windows of the same length around a change; the later one is undecided yet."""
+    """Windows around a change: some long enough to tell chance apart, one declared late, one not by week."""
+    third, half = max(canvas.weeks // 3, 1), max(canvas.weeks // 2, 1)
+    quarter = max(canvas.weeks // 4, 1)
+    tried = (
+        # metric, where it is measured, week of the change, weeks of each window, decision, declared before it began
+        ("NO_SHOW", "attendance_week.no_show_ratio", max(third, quarter), quarter, "keep", True),
+        ("NOTES_24H", None, max(2 * third, quarter), quarter, None, True),
+        ("UTILIZATION", "clinician_week.utilization_ratio", half, half, "change", True),
+        ("AFTER_HOURS", "ehr_time_week.after_hours_min", half, half, None, False),
+        ("CASELOAD", "caseload_snapshot.active_clients", half, quarter, "stop", True),
+        ("TURNOVER", "workforce_month.turnover_12m", half, quarter, None, True),
+        ("AHEAD", "clinician_week.direct_h", canvas.weeks, quarter, None, True),
+    )
     rows = []
-    for number, (metric, column, decision) in enumerate(
-        (("NO_SHOW", "attendance_week.no_show_ratio", "'keep'"), ("NOTES_24H", None, "NULL"))
-    ):
-        length = max(canvas.weeks // 4, 1)
-        change = canvas.first_week + timedelta(weeks=max((number + 1) * canvas.weeks // 3, length))
+    for number, (metric, column, week, length, decision, is_early) in enumerate(tried):
+        change = canvas.first_week + timedelta(weeks=week)
         before, after = change - timedelta(weeks=length), change + timedelta(days=7 * length - 1)
+        declared = before - timedelta(days=10) if is_early else change + timedelta(days=3)
         rows.append(
             f"SELECT k('experiment', {number}) AS experiment_key, '{metric}' AS metric, "
             f"{'NULL' if column is None else repr(column)} AS mart_column, DATE '{before}' AS before_from, "
             f"DATE '{change - timedelta(days=1)}' AS before_to, DATE '{change}' AS after_from, "
-            f"DATE '{after}' AS after_to, DATE '{before - timedelta(days=10)}' AS declared_on, {decision} AS decision, "
+            f"DATE '{after}' AS after_to, DATE '{declared}' AS declared_on, "
+            f"{'NULL' if decision is None else repr(decision)} AS decision, "
             f"{'true' if number == 0 else 'NULL'}::BOOLEAN AS is_opt_in"
         )
     canvas.write("experiment", HR, " UNION ALL ".join(rows))
