@@ -184,6 +184,7 @@ def test_a_positive_item_is_audited_by_a_note_or_a_logged_review_within_a_day(wo
     found = {client: says(world, "safety_review", client) for client in ("note", "slow", "plan", "silent")}
     assert found == {"note": PASS, "slow": BREACH, "plan": PASS, "silent": BREACH}
     assert (alert(world, "plan")["origin"], alert(world, "silent")["origin"]) == ("recorded", "derived")
+    assert [alert(world, client)["is_risk_reviewed_in_time"] for client in ("note", "slow")] == [True, False]
 
 
 @pytest.mark.edge_case(29)

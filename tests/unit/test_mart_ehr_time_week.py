@@ -34,6 +34,7 @@ def nine_to_five(made: World, week: int = 0, *, days: int = 5) -> None:
 
 
 @pytest.mark.formula(14)
+@pytest.mark.rule("D12")
 def test_after_hours_is_what_lies_before_the_first_and_after_the_last_working_block() -> None:
     made = practice()
     nine_to_five(made)

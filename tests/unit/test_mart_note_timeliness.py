@@ -279,6 +279,7 @@ def test_actions_belong_to_the_note_of_the_client_that_was_begun_last() -> None:
     made.run(weeks=1)
     assert [row_of(made, name)["actions_n"] for name in (first, second, other)] == [22, 30, None]
     assert made.week_row("note_week", 0)["actions_per_note"] == 26
+    assert made.week_row("ehr_time_week", 0)["note_actions_n"] == 100 + 10 + 12 + 100 + 30 + 100
 
 
 @pytest.mark.formula(17)

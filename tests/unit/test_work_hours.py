@@ -285,7 +285,7 @@ def judged() -> World:
     return made
 
 
-@pytest.mark.rule("W02")
+@pytest.mark.rule("W02", "D07")
 def test_total_work_hours(judged: World) -> None:
     keys = ("fine", "long", "over", "half", "unclear", "unreviewed", "unlogged")
     assert says(judged, "total_work_hours", *keys) == {
