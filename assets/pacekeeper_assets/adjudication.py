@@ -24,7 +24,7 @@ _FAMILIES = tuple(
         DenialFamily.OTHER,
     )
 )
-_ADJUDICATED = ("primary", "secondary", "tertiary", "denied")
+_ADJUDICATED = ("primary", "forwarded", "secondary", "tertiary", "denied")
 
 
 def processing(tables: CanonicalTables, policy: Policy) -> Table:
@@ -40,7 +40,8 @@ def processing(tables: CanonicalTables, policy: Policy) -> Table:
     claims = _roots(tables)
     rows = rows.left_join(claims, "claim_key").drop("claim_key_right")
     rows = rows.mutate(root=ibis.coalesce(rows.root, rows.claim_key))
-    in_order = ibis.window(group_by="root", order_by=["paid_no", "claim_payment_key"])
+    rows = rows.mutate(is_later_payer=rows.status.isin(["secondary", "tertiary"]))
+    in_order = ibis.window(group_by="root", order_by=["paid_no", "is_later_payer", "claim_payment_key"])
     return rows.select(
         "claim_payment_key",
         "root",
@@ -56,14 +57,20 @@ def processing(tables: CanonicalTables, policy: Policy) -> Table:
 
 
 def _taken_back(rows: Table) -> Table:
-    """Keys of decisions that a reversal took back: the latest earlier one for the claim with the opposite amount."""
+    """Keys of decisions that a reversal took back: the latest earlier one for the claim with the opposite amount.
+
+    One of the same day only where there is none before: a correction comes with its reversal.
+    """
     back = rows.filter(rows.status == "reversal").select(
         "claim_key", reversal="claim_payment_key", back_cents="paid_cents", back_no="paid_no"
     )
     earlier = rows.filter(rows.status != "reversal").select("claim_key", "claim_payment_key", "paid_cents", "paid_no")
     met = earlier.inner_join(back, "claim_key")
     met = met.filter((met.paid_cents == -met.back_cents) & (met.paid_no <= met.back_no))
-    latest = ibis.window(group_by="reversal", order_by=[ibis.desc("paid_no"), ibis.desc("claim_payment_key")])
+    met = met.mutate(is_same_day=met.paid_no == met.back_no)
+    latest = ibis.window(
+        group_by="reversal", order_by=["is_same_day", ibis.desc("paid_no"), ibis.desc("claim_payment_key")]
+    )
     ranked = met.mutate(place=ibis.row_number().over(latest))
     return ranked.filter(ranked.place == 0).select("claim_payment_key").distinct()
 

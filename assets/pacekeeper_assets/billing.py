@@ -132,7 +132,7 @@ def _claim_amounts(tables: CanonicalTables) -> dict[str, Table]:
     """`claim_key` and `amount` of allowed money and of each group of adjustments."""
     processed = tables.claim_payment
     processed = processed.filter(
-        processed.status.isin(["primary", "denied", "reversal"]) & processed.claim_key.notnull()
+        processed.status.isin(["primary", "forwarded", "denied", "reversal"]) & processed.claim_key.notnull()
     )
     processed = processed.select("claim_payment_key", "claim_key")
     lines = tables.claim_payment_line.inner_join(processed, "claim_payment_key")

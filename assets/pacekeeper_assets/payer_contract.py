@@ -54,7 +54,7 @@ def _allowed(tables: CanonicalTables) -> Table:
     """By month of service and contract: what first payers allowed for lines that have a rate, and the rate for them."""
     charges = tables.charge.filter((tables.charge.status != "voided") & tables.charge.contract_code.notnull())
     contracts = charges.group_by("claim_key").aggregate(contract=charges.contract_code.min())
-    processed = tables.claim_payment.filter(tables.claim_payment.status == "primary")
+    processed = tables.claim_payment.filter(tables.claim_payment.status.isin(["primary", "forwarded"]))
     processed = processed.inner_join(contracts, "claim_key").select("claim_payment_key", "contract")
     lines = tables.claim_payment_line.filter(tables.claim_payment_line.allowed_cents > 0)
     lines = lines.inner_join(processed, "claim_payment_key").mutate(service_no=day_number(lines.service_date))

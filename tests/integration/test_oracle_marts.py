@@ -50,7 +50,6 @@ MARTS_NOT_COVERED = {
             "revenue_service_line",
             "payer_contract_month",
             "payer_mix",
-            "denials",
             "reconciliation",
             "pay_stability",
             "staff_survey_agg",
@@ -68,7 +67,6 @@ GUARDRAILS_NOT_COVERED = dict.fromkeys(
         "dual_notification",
         "service_line_margin",
         "payer_contract_age",
-        "denial_rate",
     ),
     "its mart is not computed a second way yet",
 )

@@ -9,7 +9,7 @@ from tests.marts import Row, World
 from tests.marts.billing import claim, remit
 
 ONLY = ("denials", "denial_rate")
-JANUARY = date(2026, 1, 1)
+JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
 TENTH, LATER = date(2026, 1, 10), date(2026, 2, 3)
 NO_AUTH = ("contractual", "197", 10_000, "authorisation")
 NO_INFO = ("payer", "16", 10_000, "coding")
@@ -88,6 +88,39 @@ def test_a_second_payer_is_no_first_decision(world: World) -> None:
     remit(made, LATER, "both", 0, ("other", "22", 3_000, "eligibility"), status="secondary")
     made.run(weeks=12)
     assert (row(made)["lines_n"], row(made)["denied_initial_n"]) == (1, 0)
+
+
+@pytest.mark.edge_case(33)
+def test_a_correction_of_the_same_day_and_amount_stands_and_what_it_corrects_does_not() -> None:
+    made = practice()
+    remit(made, TENTH, "same", 7_000, WRITTEN_OFF)
+    remit(made, LATER, "same", -7_000, charged=-10_000, status="reversal")
+    remit(made, LATER, "same", 7_000, WRITTEN_OFF)
+    remit(made, TENTH, "other", 7_000, WRITTEN_OFF)
+    made.run(weeks=12)
+    assert [row(made, month=month)["lines_n"] for month in (JANUARY, FEBRUARY)] == [1, 1]
+
+
+def test_a_line_that_is_decided_after_others_of_its_claim_counts_when_it_is() -> None:
+    made = practice()
+    remit(made, TENTH, "split", 7_000, WRITTEN_OFF)
+    remit(made, LATER, "split", 0, NO_AUTH, status="forwarded")
+    made.rows["claim_payment_line"][-1]["line_no"] = 2
+    made.run(weeks=12)
+    found = [row(made, month=month) for month in (JANUARY, FEBRUARY)]
+    assert [(r["lines_n"], r["denied_initial_n"], r["claims_n"]) for r in found] == [(1, 0, 1), (1, 1, 1)]
+
+
+@pytest.mark.edge_case(33)
+def test_of_two_payers_on_one_day_the_first_decides_first() -> None:
+    made = practice()
+    for name in ("a", "b", "c", "d"):
+        for status in ("secondary", "primary"):
+            remit(made, TENTH, name, 0, ("other", "22", 3_000, "eligibility"), status=status)
+    for processed in made.rows["claim_payment"]:
+        processed["payer_class"] = "medicare" if processed["status"] == "primary" else "commercial"
+    made.run(weeks=12)
+    assert row(made, payer="medicare")["lines_n"] == 4
 
 
 def test_a_payment_that_is_taken_back_for_good_is_decided_no_more() -> None:

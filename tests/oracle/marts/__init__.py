@@ -15,6 +15,7 @@ from tests.oracle.marts.case_weight import case_weight_rater
 from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
+from tests.oracle.marts.denials import denials
 from tests.oracle.marts.ehr import ehr_time_week
 from tests.oracle.marts.endings import early_termination_quarter, retention_dropout
 from tests.oracle.marts.experiments import experiment_result
@@ -40,6 +41,7 @@ from tests.oracle.marts.workforce import workforce_month
 MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
     {
         "clinician_week": clinician_week,
+        "denials": denials,
         "intake_funnel": intake_funnel,
         "retention_dropout": retention_dropout,
         "early_termination_quarter": early_termination_quarter,

@@ -58,4 +58,15 @@ RULES: dict[str, Rule] = {
         day="quarter_id",
         ends="quarter_end_at",
     ),
+    "denial_rate": Rule(
+        "denials",
+        "denial_initial_ratio",
+        (("remit",), ("claim_payment",), ("remit_adjustment",)),
+        numerator="denied_initial_n",
+        denominator=lambda row: row["lines_n"],
+        only=flag("is_practice_total"),
+        subject="practice",
+        day="month_id",
+        ends="month_end_at",
+    ),
 }

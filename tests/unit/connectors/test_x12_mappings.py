@@ -222,7 +222,14 @@ def test_an_adjustment_of_a_line_names_line_and_claim(billing: Billing) -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("2", "secondary"), ("19", "forwarded"), ("23", "not_our_claim"), ("25", "predetermination"), ("99", "unknown")],
+    [
+        ("2", "secondary"),
+        ("19", "primary"),
+        ("21", "tertiary"),
+        ("23", "not_our_claim"),
+        ("25", "predetermination"),
+        ("99", "unknown"),
+    ],
 )
 def test_a_status_that_nobody_knows_stays_unknown_and_keeps_its_code(code: str, status: str, billing: Billing) -> None:
     billing.pay("0", *processed("A1", code, "100", "0"))
