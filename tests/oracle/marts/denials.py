@@ -124,15 +124,15 @@ def denials(practice: Practice) -> MartRows:
     parts: dict[tuple[date, str, str], Part] = defaultdict(Part)
     for key, claim in claims.found.items():
         for decisions in claim.lines.values():
-            for part in _parts(practice, claims, decisions[0].day, decisions[0].processing):
-                parts[part].lines.append((key, decisions))
+            for about in _parts(practice, claims, decisions[0].day, decisions[0].processing):
+                parts[about].lines.append((key, decisions))
         sent = claims.sent.get(key)
         if claim.paid and sent is not None and sent["submitted_on"] is not None:
             day, processing = claim.paid[0]
-            for part in _parts(practice, claims, day, processing):
-                parts[part].to_pay.append((day - sent["submitted_on"]).days)
+            for about in _parts(practice, claims, day, processing):
+                parts[about].to_pay.append((day - sent["submitted_on"]).days)
                 if sent["service_to"] is not None:
-                    parts[part].to_submit.append((sent["submitted_on"] - sent["service_to"]).days)
+                    parts[about].to_submit.append((sent["submitted_on"] - sent["service_to"]).days)
     months = set(ended_months(practice))
     least = practice.setting("billing", "least_lines_of_clinician")
     found: MartRows = {}
