@@ -17,8 +17,7 @@ from pacekeeper.policy import plugin_failures
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ibis.backends.duckdb import Backend
-
+    from pacekeeper.engine.session import Session
     from pacekeeper.measures.completeness import SourceCompleteness
     from pacekeeper.policy import Policy
 
@@ -121,9 +120,9 @@ def __getattr__(name: str) -> object:
 
 
 def materialise(
-    con: Backend, *, as_of: datetime, policy: Policy, completeness: Iterable[SourceCompleteness], plans: Path
+    session: Session, *, as_of: datetime, policy: Policy, completeness: Iterable[SourceCompleteness], plans: Path
 ) -> dict[str, int]:
-    """Build every mart into schema `marts` of the connection; rows per mart come back.
+    """Build every mart into schema `marts` of the session's database; rows per mart come back.
 
     Reads schema `canonical`, which must have every table of the contract. `guardrail_result` gains versions, the
     other marts are replaced. Needs the only writer of the database. plans: folder in which compiled plans are kept.
@@ -131,5 +130,5 @@ def materialise(
     from pacekeeper.measures.materialise import materialise_marts
     from pacekeeper.measures.plan_cache import kept_plan
 
-    plan = kept_plan(plans, _catalogue()[0], policy)
-    return materialise_marts(con, plan, as_of=as_of, completeness=completeness)
+    plan = kept_plan(plans, _catalogue()[0], policy, dialect=session.dialect)
+    return materialise_marts(session, plan, as_of=as_of, completeness=completeness)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis
 
-from pacekeeper.expr import Table, Value, ifelse, literal
+from pacekeeper.expr import Table, Value, ifelse, literal, nearest
 from pacekeeper.measures.in_force import holds
 from pacekeeper.measures.instant import MINUTES_PER_DAY, SECONDS_PER_HOUR, day_number, seconds
 from pacekeeper.measures.tables import CanonicalTables
@@ -175,8 +175,8 @@ def ledger_day(tables: CanonicalTables, days: Table, policy: Policy) -> Table:
     is_paid = holds(policy, dated.week_id, lambda rev: dated.kind.isin(rev.section("leave").words("paid_kinds")))
     taken_s = ibis.greatest(dated.hours, 0.0) * float(SECONDS_PER_HOUR)
     return dated.group_by("person_key", "week_id", "day_no").aggregate(
-        ledger_s=ifelse(is_leave, taken_s, 0.0).sum().round().cast("int64"),
-        paid_s=ifelse(is_paid, taken_s, 0.0).sum().round().cast("int64"),
+        ledger_s=nearest(ifelse(is_leave, taken_s, 0.0).sum()),
+        paid_s=nearest(ifelse(is_paid, taken_s, 0.0).sum()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis
 
-from pacekeeper.expr import Table, Value, ifelse, literal
+from pacekeeper.expr import Table, Value, ifelse, literal, nearest
 from pacekeeper.measures.instant import SECONDS_PER_DAY, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.needs import Input, Needs
@@ -42,9 +42,7 @@ def guardrail_breach(tables: CanonicalTables, policy: Policy) -> Table:
     )
     episodes = ibis.union(standing, withdrawn)
     return episodes.mutate(
-        weeks=((seconds(episodes.ends_at) - seconds(episodes.begins_at)) / float(_SECONDS_PER_WEEK))
-        .round()
-        .cast("int64"),
+        weeks=nearest((seconds(episodes.ends_at) - seconds(episodes.begins_at)) / float(_SECONDS_PER_WEEK)),
         notified_roles=_roles(episodes, policy),
         remedy_code=_remedies(episodes, policy),
     )

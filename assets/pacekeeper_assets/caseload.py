@@ -7,7 +7,7 @@ import ibis
 from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.in_force import holds, whole
 from pacekeeper.measures.instant import day_number, seconds
-from pacekeeper.measures.mart import Mart, MartColumn
+from pacekeeper.measures.mart import Mart, MartColumn, Step
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
 from pacekeeper_assets.capacity import CAPACITY_COLUMNS, capacity_week
@@ -32,7 +32,7 @@ _BEFORE, _LOOK, _AFTER = 0, 1, 2
 
 def caseload_snapshot(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = _week_ends(tables)
-    seen = _as_known_at(weeks, tables)
+    seen = tables.case_known
     within = whole(
         policy, seen.week_id, lambda rev: rev.guardrail("active_caseload").settings.whole("seen_within_days")
     )
@@ -227,6 +227,10 @@ def _ahead(tables: CanonicalTables, pairs: Table, *, begins: bool) -> Table:
     return _events(seats, at_s=seats.over_s, rank=seats.over_rank, **step)
 
 
+CASE_KNOWN = Step(
+    "case_known", lambda tables, policy: _as_known_at(_week_ends(tables), tables), marts=("clinician_week",)
+)
+
 _NO_CASES = "Null: no source of assignments knows the person."
 
 CASELOAD_SNAPSHOT = Mart(
@@ -301,4 +305,5 @@ CASELOAD_SNAPSHOT = Mart(
         *CAPACITY_COLUMNS,
     ),
     build=caseload_snapshot,
+    steps=(CASE_KNOWN,),
 )

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from pacekeeper.contract import ENTITIES
+from pacekeeper.engine.duckdb import Connection
 from pacekeeper.home import PracticeHome
 from pacekeeper.measures.completeness import SourceCompleteness
+from pacekeeper.measures.served import mart_session
 from pacekeeper.ops import EntityState, MartRun
 from pacekeeper_assets import MARTS, Mart, materialise, progress
 from pacekeeper_assets.canonical import canonical_key
@@ -33,13 +35,7 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
         with asset_border("marts"), home.only_run():
             as_of = as_of_run(home, context.run_id)
             with home.warehouse.connect() as connection:
-                rows = materialise(
-                    connection.ibis,
-                    as_of=as_of,
-                    policy=home.policy(),
-                    completeness=source_completeness(home),
-                    plans=home.plans_dir,
-                )
+                rows = build_marts(home, connection, as_of=as_of)
                 states = connection.raw.execute(
                     "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current GROUP BY 1, 2 "
                     "ORDER BY 1, 2"
@@ -56,6 +52,13 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(asset_key=mart_key(name), metadata=metadata)
 
     return marts
+
+
+def build_marts(home: PracticeHome, connection: Connection, *, as_of: datetime) -> dict[str, int]:
+    """Build every mart where the settings want it; rows per mart come back, and `connection` has them all."""
+    completeness = source_completeness(home)
+    with mart_session(home, connection, MARTS.values(), completeness) as session:
+        return materialise(session, as_of=as_of, policy=home.policy(), completeness=completeness, plans=home.plans_dir)
 
 
 def source_completeness(home: PracticeHome) -> list[SourceCompleteness]:

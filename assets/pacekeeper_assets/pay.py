@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ibis
 
-from pacekeeper.expr import Table, ifelse, literal
+from pacekeeper.expr import Table, ifelse, literal, nearest
 from pacekeeper.measures.in_force import number
 from pacekeeper.measures.instant import day_number, seconds, utc_day
 from pacekeeper.measures.mart import Mart, MartColumn
@@ -48,13 +48,13 @@ def pay_stability(tables: CanonicalTables, policy: Policy) -> Table:
             (is_fixed, literal(0, "int64")),
             (
                 rows.basis.isin(_BY_SESSION) & rows.knows_appointment,
-                (per_seat * rows.missed_n.fill_null(0)).round().cast("int64"),
+                nearest(per_seat * rows.missed_n.fill_null(0)),
             ),
             else_=ibis.null("int64"),
         ),
         lost_to_denial_cents=ibis.cases(
             (is_fixed | (rows.basis == "sessions"), literal(0, "int64")),
-            (rows.knows_remit, (share * rows.denied_cents.fill_null(0)).round().cast("int64")),
+            (rows.knows_remit, nearest(share * rows.denied_cents.fill_null(0))),
             else_=ibis.null("int64"),
         ),
         tier=rows.tier,

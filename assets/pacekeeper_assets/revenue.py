@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis
 
-from pacekeeper.expr import Table, Value, ifelse, literal
+from pacekeeper.expr import Table, Value, ifelse, literal, nearest
 from pacekeeper.measures.guardrail import Guardrail
 from pacekeeper.measures.in_force import whole
 from pacekeeper.measures.instant import day_number, hours, seconds, utc_day
@@ -49,7 +49,7 @@ def revenue_service_line(tables: CanonicalTables, policy: Policy) -> Table:
         is_service=rows.service_line.notin([UNLINKED, CAPITATION]),
         is_settled=rows.last_no + settled_after < utc_day(seconds(tables.as_of)),
         direct_cost_cents=ifelse(
-            (rows.sessions_n > 0) & (rows.uncosted_n == 0), rows.cost_cents.round().cast("int64"), ibis.null("int64")
+            (rows.sessions_n > 0) & (rows.uncosted_n == 0), nearest(rows.cost_cents), ibis.null("int64")
         ),
     )
     rows = rows.mutate(is_open=~rows.is_settled)

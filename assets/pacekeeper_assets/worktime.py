@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import ibis
 
-from pacekeeper.expr import Table, Value, ifelse, literal
+from pacekeeper.expr import Table, Value, ifelse, literal, nearest
 from pacekeeper.measures.in_force import holds, in_force, number, whole
 from pacekeeper.measures.instant import SECONDS_PER_HOUR, day_number, hours, seconds
 from pacekeeper.measures.tables import CanonicalTables
@@ -64,7 +64,7 @@ def entry_pieces(tables: CanonicalTables, days: Table) -> Table:
         "kind",
         piece_key=entries.entry_key,
         from_s=from_s,
-        to_s=from_s + (entries.minutes * _SECONDS_PER_MINUTE).round().cast("int64"),
+        to_s=from_s + nearest(entries.minutes * _SECONDS_PER_MINUTE),
     )
     return cut_at_midnight(intervals, days)
 
@@ -79,7 +79,7 @@ def loose_day(tables: CanonicalTables, days: Table) -> Table:
         "person_key",
         "kind",
         day_no=day_number(entries.entry_date),
-        length_s=(entries.minutes * _SECONDS_PER_MINUTE).round().cast("int64"),
+        length_s=nearest(entries.minutes * _SECONDS_PER_MINUTE),
     )
     entries = entries.inner_join(days.select(*_KEYS, "day_no"), ["person_key", "day_no"])
     messages = with_person(tables.message, tables)
@@ -94,7 +94,7 @@ def loose_day(tables: CanonicalTables, days: Table) -> Table:
         "person_key",
         kind=literal("message"),
         at_s=seconds(at),
-        length_s=(messages.minutes * _SECONDS_PER_MINUTE).round().cast("int64"),
+        length_s=nearest(messages.minutes * _SECONDS_PER_MINUTE),
     )
     timed = on_local_day(timed, days, at="at_s")
     columns = [*_KEYS, "day_no", "kind", "length_s"]

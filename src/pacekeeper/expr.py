@@ -2,7 +2,7 @@
 
 The dialect (equal results on every engine): elapsed time from epoch seconds, wall-clock time by joining
 `calendar_day`, counts with `where=`; no `.delta(`, no time-zone casts, no `asof_join`, no `iso_year`, no cast of a
-boolean to a number.
+boolean to a number, no `.round()` to whole numbers (`nearest`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = [
     "coalesce",
     "ifelse",
     "literal",
+    "nearest",
     "null",
     "reason",
     "row_number",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _CENTS = 100
+_HALF = 0.5
 
 
 def __getattr__(name: str) -> object:
@@ -64,7 +66,12 @@ def reason(*conditions: tuple[Value, str | Value]) -> Value:
 
 def cents(amount: Value) -> Value:
     """An amount in units of its currency as whole cents."""
-    return (amount * _CENTS).round().cast("int64")
+    return nearest(amount * _CENTS)
+
+
+def nearest(number: Value) -> Value:
+    """The nearest whole number; a half goes away from zero. Rounding by the engine's own function differs there."""
+    return ((number.abs() + _HALF).floor() * number.sign()).cast("int64")
 
 
 class RawTables:

@@ -21,6 +21,8 @@ from pacekeeper.settings import Settings, SourceSettings
 if TYPE_CHECKING:
     from pacekeeper.connector import Connector
     from pacekeeper.engine.duckdb import Warehouse
+    from pacekeeper.engine.postgres import PostgresWarehouse
+    from pacekeeper.engine.session import Session
     from pacekeeper.measures.mart import Mart
     from pacekeeper.ops import OpsDatabase
     from pacekeeper.policy import Policy
@@ -90,6 +92,14 @@ class PracticeHome:
         return Warehouse(self.data_dir / "warehouse.duckdb", memory_limit=self.memory_limit)
 
     @cached_property
+    def postgres(self) -> PostgresWarehouse | None:
+        """The database in which marts are built and served; null = the DuckDB file is all there is."""
+        from pacekeeper.engine.postgres import PostgresWarehouse
+
+        url = self.settings.warehouse.url
+        return None if url is None else PostgresWarehouse(url, self.hash_key().key_id)
+
+    @cached_property
     def published(self) -> Warehouse:
         """The readers' copy. Raises ConfigError before there is one."""
         from pacekeeper.engine.duckdb import Warehouse
@@ -139,16 +149,22 @@ class PracticeHome:
     def create(self, marts: Iterable[Mart] = ()) -> None:
         """Make the data folder, the hash secret and empty published copies, where they are missing.
 
-        Raises ConfigError where the folder cannot be made, and where a warehouse is there without its secret: another
-        one would orphan every key in it.
+        Raises ConfigError where the folder cannot be made, where the database of the settings cannot be used, and where
+        a warehouse is there without its secret: another one would orphan every key in it.
         """
         self._make_folder()
         if not self.key_path.exists():
             if self.warehouse.path.exists():
                 load_hash_key(self.key_path)
             create_hash_key(self.key_path)
+        wanted = list(marts)
+        if self.postgres is not None:
+            with self.postgres.connect() as session:
+                _create_marts(session, wanted)
         if not self.read_copy.exists():
-            self._create_tables(marts)
+            with self.warehouse.connect() as connection:
+                connection.create_schemas()
+                _create_marts(connection, wanted)
             self.publish()
 
     @contextmanager
@@ -171,7 +187,15 @@ class PracticeHome:
             lock.release()
 
     def publish(self) -> None:
-        """Swap in new copies for readers: everything for the CLI, marts only for BI, without the restricted ones."""
+        """Swap in new copies for readers: everything for the CLI, marts only for BI, without the restricted ones.
+
+        Where there is a database, readers' tables there come first.
+        """
+        if self.postgres is not None:
+            from pacekeeper.engine.postgres_publication import publish
+
+            with self.postgres.connect() as session:
+                publish(session)
         for left_behind in self.published_dir.glob(".*.duckdb.*"):
             shutil.rmtree(left_behind, ignore_errors=True)
         self.warehouse.publish(self.read_copy)
@@ -196,13 +220,14 @@ class PracticeHome:
                 "settings, or the rights on the folder above"
             ) from None
 
-    def _create_tables(self, marts: Iterable[Mart]) -> None:
-        from pacekeeper.measures.mart import column_ddl
 
-        with self.warehouse.connect() as connection:
-            connection.create_schemas()
-            for mart in marts:
-                connection.raw.execute(f"CREATE TABLE IF NOT EXISTS {mart.table} ({column_ddl(mart.columns)})")
+def _create_marts(session: Session, marts: Iterable[Mart]) -> None:
+    """Empty tables of marts that are not there."""
+    from pacekeeper.measures.mart import column_ddl
+
+    for mart in marts:
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {mart.schema}")
+        session.execute(f"CREATE TABLE IF NOT EXISTS {mart.table} ({column_ddl(mart.columns)})")
 
 
 def _memory_bytes() -> int:

@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -91,14 +100,26 @@ class IdentitySettings(_Section):
 
 
 class WarehouseSettings(_Section):
-    """`[warehouse]`: the DuckDB file."""
+    """`[warehouse]`: the DuckDB file in which data is landed and mapped, and the engine of the marts."""
 
+    engine: Literal["duckdb", "postgres"] = Field(
+        default="duckdb", description="where marts are built and served; `postgres` needs `url`"
+    )
+    url: SecretStr | None = Field(
+        default=None, description="of the practice's own database: `postgresql://user:password@host:5432/database`"
+    )
     memory_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(\.[0-9]{1,3})? ?[KMGT]i?B$")] | None = Field(
         default=None, description="such as `8GB`, above which DuckDB spills to disk; without one, half of the memory"
     )
     plans_dir: Path | None = Field(
         default=None, description="folder for compiled plans of the marts; without one, `plans` in the data folder"
     )
+
+    @model_validator(mode="after")
+    def _url_where_needed(self) -> WarehouseSettings:
+        if (self.engine == "postgres") != (self.url is not None):
+            raise ValueError('give url with engine = "postgres", and only with it')
+        return self
 
 
 class SourceSettings(_Section):

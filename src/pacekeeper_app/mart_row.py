@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pacekeeper.errors import ConfigError
-from pacekeeper.measures.mart import DUCKDB_TYPES
+from pacekeeper.measures.mart import SQL_TYPES
 from pacekeeper.sql_text import sql_name
 from pacekeeper_app.subject_rows import Period
 from pacekeeper_assets import MARTS
@@ -100,7 +100,7 @@ def _condition(name: str, kind: str, part: str) -> str:
             raise ConfigError(f"{name} {part!r} is no date; write 2026-03-23") from None
     if name.endswith("_key") and part:
         return f"starts_with({sql_name(name)}, ?)"
-    return f"{sql_name(name)} = TRY_CAST(? AS {DUCKDB_TYPES[kind]})"
+    return f"{sql_name(name)} = TRY_CAST(? AS {SQL_TYPES[kind]})"
 
 
 def _rows(connection: Connection, mart: Mart, where: str, values: Sequence[object]) -> list[MartRow]:

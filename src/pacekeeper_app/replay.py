@@ -21,14 +21,14 @@ def replay(home: PracticeHome, *, source: str | None = None, entity: str | None 
     """
     from pacekeeper.mapping.night import map_sources
     from pacekeeper.ops import Run
-    from pacekeeper_assets import MARTS, materialise
-    from pacekeeper_assets.marts import source_completeness
+    from pacekeeper_assets import MARTS
+    from pacekeeper_assets.marts import build_marts
 
     with home.only_run():
         last = home.ops.last_run()
         if last is None:
             raise ConfigError("nothing has been landed yet, so there is nothing to map again: use `pacekeeper run`")
-        policy = home.policy()
+        home.policy()  # one that cannot be used is better known before anything is mapped
         home.create(MARTS.values())
         run_id = str(uuid4())
         home.ops.add([Run(run_id=run_id, as_of=last.as_of, started_at=datetime.now(UTC))])
@@ -36,13 +36,7 @@ def replay(home: PracticeHome, *, source: str | None = None, entity: str | None 
         try:
             results = map_sources(home, run_id=run_id, as_of=last.as_of, source=source, entity=entity)
             with home.warehouse.connect() as connection:
-                materialise(
-                    connection.ibis,
-                    as_of=last.as_of,
-                    policy=policy,
-                    completeness=source_completeness(home),
-                    plans=home.plans_dir,
-                )
+                build_marts(home, connection, as_of=last.as_of)
             home.publish()
             state = "success"
         finally:

@@ -113,9 +113,7 @@ def night_without_dagster(
     results = land_sources(home, run_id=run_id, as_of=as_of)
     map_sources(home, run_id=run_id, as_of=as_of)
     with home.warehouse.connect() as connection:
-        materialise_marts(
-            connection.ibis, plan_of(home.policy(), only), as_of=as_of, completeness=source_completeness(home)
-        )
+        materialise_marts(connection, plan_of(home.policy(), only), as_of=as_of, completeness=source_completeness(home))
     home.publish()
     home.ops.finish_run(run_id, state="success", ended_at=datetime.now(UTC))
     return {result.source: result for result in results}

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import arrow_schema, ddl
 from pacekeeper.contract.vocabulary import WeekStart
+from pacekeeper.engine.duckdb import Connection
 from pacekeeper.mapping.calendar import calendar_days
 from pacekeeper.measures import Catalogue, SourceCompleteness
 from pacekeeper.measures.materialise import materialise_marts
@@ -291,7 +292,7 @@ class World:
         self.tables()
         plan = plan_of(policy or _shipped_policy(), self.only)
         found = self._reads(as_of) if reads is None else reads
-        return materialise_marts(self.con, plan, as_of=as_of, completeness=found)
+        return materialise_marts(Connection(self.con.con), plan, as_of=as_of, completeness=found)
 
     def _reads(self, as_of: datetime) -> list[SourceCompleteness]:
         reads = {("ehr", entity): as_of for entity in _MAPPED if entity not in _OF_HR}

@@ -33,6 +33,7 @@ BANNED = {
     "cast to a zone": re.compile(r"""\.cast\(\s*(?:dt\.)?["']?timestamp\s*\(""", re.IGNORECASE),
     "session clock": re.compile(r"\bibis\.(?:now|today)\("),
     "pivot": re.compile(r"\bpivot_wider\("),
+    "engine's own rounding to whole numbers": re.compile(r"\.round\(\)"),
 }
 
 
@@ -53,6 +54,7 @@ def test_source_keeps_to_the_dialect(file: Path) -> None:
         ("day.iso_year()", "ISO year"),
         ("at.cast('timestamp(\"America/New_York\")')", "cast to a zone"),
         ("ibis.now()", "session clock"),
+        ("(minutes * 60).round()", "engine's own rounding to whole numbers"),
     ],
 )
 def test_planted_breach_of_the_dialect_is_seen(text: str, name: str) -> None:

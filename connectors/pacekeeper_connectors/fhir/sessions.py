@@ -7,7 +7,7 @@ parent is not there, and an encounter that is part of itself, are sessions of th
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null, reason
+from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, nearest, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.lookup import first_of, in_order, rank, with_clinician
 
@@ -155,7 +155,7 @@ def _timed(raw: RawTables, table: Table) -> Table:
     a = raw.appointment.select(planned_of="id", planned_start="start_at", planned_end="end_at")
     t = t.left_join(a, t.appointment == a.planned_of).drop("planned_of")
     minutes = t.length * t.length_unit.cases(*_MINUTES, else_=null("float64"))
-    by_length = t.start_at + minutes.round().cast("int64").as_interval("m")
+    by_length = t.start_at + nearest(minutes).as_interval("m")
     ways: list[tuple[Value, Value, str]] = [
         (t.primary_start, t.primary_end, "actual"),
         (t.start_at, t.end_at, "actual"),

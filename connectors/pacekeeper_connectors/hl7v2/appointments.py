@@ -7,7 +7,7 @@ something against the message before. Messages that arrive late, in any order of
 from __future__ import annotations
 
 from pacekeeper import expr
-from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, null, reason
+from pacekeeper.expr import RawTables, Table, Value, ifelse, literal, nearest, null, reason
 from pacekeeper_connectors.hl7v2.connector import Hl7v2
 from pacekeeper_connectors.hl7v2.fold import before, carried, in_order, not_current
 
@@ -56,7 +56,7 @@ def series(raw: RawTables) -> Table:
     t = carried(t, of, *_CARRIED, "state", "state_code")
     # A modification of an appointment whose booking was never sent: it is booked, as far as anyone can tell.
     t = t.mutate(state=t.state.fill_null("booked"), state_code=t.state_code.fill_null(t.event))
-    t = t.mutate(end_at=t.end_at.coalesce(t.start_at + t.minutes.round().cast("int64").as_interval("m")))
+    t = t.mutate(end_at=t.end_at.coalesce(t.start_at + nearest(t.minutes).as_interval("m")))
     t = t.mutate(
         state_before=before(t, of, "state"),
         start_before=before(t, of, "start_at"),

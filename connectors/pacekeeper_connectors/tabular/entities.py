@@ -11,7 +11,7 @@ from pacekeeper.connector import EntityMapping
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.schema import ContractColumn, primary_key
 from pacekeeper.contract.schema import columns as contract_columns
-from pacekeeper.expr import RawTables, Table, Value, literal, null
+from pacekeeper.expr import RawTables, Table, Value, literal, nearest, null
 from pacekeeper_connectors.tabular.mapping_file import EntitySpec, MappingFile, ValueSpec, slug
 
 #: What a status is that had to be confirmed and was not, where the contract has a word for it.
@@ -90,9 +90,9 @@ def _value(raw: RawTables, table: Table, spec: ValueSpec, column: ContractColumn
     if spec.times is not None:
         found = found * literal(spec.times)
     if spec.cents:
-        found = (found * 100).round().cast("int64")
+        found = nearest(found * 100)
     if spec.plus_minutes is not None:
-        found = found + table[spec.plus_minutes].round().cast("int64").as_interval("m")
+        found = found + nearest(table[spec.plus_minutes]).as_interval("m")
     if spec.negate:
         found = expr.ifelse(_all_hold(table, spec.negate), -found.abs(), found)
     if spec.when:

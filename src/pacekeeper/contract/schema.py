@@ -1,4 +1,4 @@
-"""Arrow schema, Ibis schema and DuckDB DDL of an entity, derived from its row model."""
+"""Arrow schema, Ibis schema and DDL of an entity, derived from its row model."""
 
 from __future__ import annotations
 
@@ -64,6 +64,11 @@ class ContractColumn:
     def duckdb_type(self) -> str:
         return _DUCKDB_TYPES[self.type]
 
+    @property
+    def sql_type(self) -> str:
+        """As DuckDB and PostgreSQL both know it."""
+        return "DOUBLE PRECISION" if self.duckdb_type == "DOUBLE" else self.duckdb_type
+
 
 @cache
 def columns(entity: type[Entity]) -> tuple[ContractColumn, ...]:
@@ -90,13 +95,13 @@ def ibis_schema(entity: type[Entity]) -> ibis_schema_types.Schema:
 
 
 def ddl(entity: type[Entity]) -> str:
-    """DuckDB statements that create the canonical table, with comments.
+    """Statements that create the canonical table, with comments.
 
     The primary key is stated in the comment and proven before each swap: DuckDB's key index makes replacing a
     slice slower, and refuses a key that one transaction deletes and inserts again.
     """
     name = entity_name(entity)
-    body = ",\n".join(f'    "{c.name}" {c.duckdb_type}{"" if c.nullable else " NOT NULL"}' for c in columns(entity))
+    body = ",\n".join(f'    "{c.name}" {c.sql_type}{"" if c.nullable else " NOT NULL"}' for c in columns(entity))
     about = f"{description(entity)} Grain: {entity.grain}. Primary key: {', '.join(primary_key(entity))}."
     comments = [f"COMMENT ON TABLE canonical.{name} IS {sql_literal(about)};"]
     comments += [

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -25,6 +25,7 @@ from pacekeeper.errors import ConfigError, FatalError, RetryableError
 
 if TYPE_CHECKING:
     import ibis.backends.duckdb
+    import pyarrow as pa
 
 #: Schemas Pacekeeper owns beside one `raw_<source>` per source.
 SCHEMAS = ("canonical", "stage", "quarantine", "marts", "restricted", "contract")
@@ -82,7 +83,7 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Connection:
-    """An open connection: `raw` for SQL, `ibis` for expressions, both on the same session."""
+    """An open connection, a `Session`: `raw` for SQL, `ibis` for expressions, both on the same session."""
 
     raw: duckdb.DuckDBPyConnection
 
@@ -91,6 +92,29 @@ class Connection:
         import ibis
 
         return ibis.duckdb.from_connection(self.raw)
+
+    @property
+    def dialect(self) -> str:
+        return "duckdb"
+
+    def execute(self, sql: str) -> None:
+        self.raw.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.raw.execute(sql).fetchall()
+
+    def arrow(self, sql: str) -> pa.Table:
+        return self.raw.execute(sql).to_arrow_table()
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        self.raw.register("_rows", rows)
+        try:
+            self.raw.execute(f"INSERT INTO {table} BY NAME SELECT * FROM _rows")
+        finally:
+            self.raw.unregister("_rows")
+
+    def analyze(self, table: str) -> None:
+        """Nothing: DuckDB keeps statistics of every table."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

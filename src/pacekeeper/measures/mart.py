@@ -31,12 +31,13 @@ IBIS_TYPES = MappingProxyType(
         "flag": "boolean",
     }
 )
-DUCKDB_TYPES = MappingProxyType(
+#: As DuckDB and PostgreSQL both know them.
+SQL_TYPES = MappingProxyType(
     {
         "text": "VARCHAR",
         "date": "DATE",
         "instant": "TIMESTAMP WITH TIME ZONE",
-        "number": "DOUBLE",
+        "number": "DOUBLE PRECISION",
         "count": "BIGINT",
         "flag": "BOOLEAN",
     }
@@ -132,5 +133,5 @@ def by_name(marts: tuple[Mart, ...]) -> Mapping[str, Mart]:
 
 
 def column_ddl(columns: tuple[MartColumn, ...]) -> str:
-    """Column definitions of a DuckDB table. Sums are wide in DuckDB: the declared type decides."""
-    return ", ".join(f'"{column.name}" {DUCKDB_TYPES[column.type]}' for column in columns)
+    """Column definitions of a table. Sums are wide in every engine: the declared type decides."""
+    return ", ".join(f'"{column.name}" {SQL_TYPES[column.type]}' for column in columns)

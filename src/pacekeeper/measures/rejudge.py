@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from pacekeeper.engine.duckdb import Connection
 from pacekeeper.measures.bands import BAND_SETTINGS
 from pacekeeper.measures.completeness import COMPLETENESS_TABLE, SourceCompleteness
 from pacekeeper.measures.guardrail import Catalogue
@@ -56,6 +57,7 @@ def rejudge(copy: Path, catalogue: Catalogue, policy: Policy, *, instead_of: Pol
     """
     con = ibis.duckdb.connect()
     try:
+        con.raw_sql("SET TimeZone = 'UTC'")
         con.raw_sql(f"ATTACH {sql_literal(str(copy))} AS {_COPY} (READ_ONLY)")
         rebuild = _changes_measures(policy, instead_of)
         verdicts = [mart for mart in catalogue.marts.values() if mart.versioned]
@@ -71,7 +73,7 @@ def rejudge(copy: Path, catalogue: Catalogue, policy: Policy, *, instead_of: Pol
                 f"SELECT source, entity, complete_through, ever_read FROM {_COPY}.marts.{COMPLETENESS_TABLE}"
             ).fetchall()
         ]
-        rows = materialise_marts(con, plan, as_of=as_of, completeness=completeness)
+        rows = materialise_marts(Connection(con.con), plan, as_of=as_of, completeness=completeness)
         changes = tuple(Change(*row) for row in con.raw_sql(_DIFFERENCE).fetchall())
         return Rejudged(changes, sum(rows[mart.name] for mart in verdicts), rebuild)
     finally:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from pacekeeper.engine.session import Session
 from pacekeeper.measures.mart import Mart, column_ddl
 from pacekeeper.measures.plan import carried
-
-if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
 
 _KEY = ("subject_kind", "subject_key", "guardrail_id", "period")
 # A difference in one of these is another verdict; evidence that leads to the same one is not.
 _SUBSTANCE = ("state", "reason", "value", "threshold_warn", "threshold_breach", "policy_version")
 
 
-def merge_verdicts(con: Backend, mart: Mart, candidates: str, *, as_of: datetime) -> None:
+def merge_verdicts(session: Session, mart: Mart, candidates: str, *, as_of: datetime) -> None:
     """Add a version for every verdict that is new, differs or vanished, and move `is_current` to it.
 
     A verdict vanishes when no candidate has its key although its period had ended by `as_of`; judging by an earlier
@@ -24,31 +21,28 @@ def merge_verdicts(con: Backend, mart: Mart, candidates: str, *, as_of: datetime
     candidates: SQL of their rows.
     """
     columns = carried(mart)
-    con.raw_sql(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
-    con.raw_sql(f"CREATE OR REPLACE TEMP TABLE _candidate ({column_ddl(columns)})")
-    con.raw_sql(f"INSERT INTO _candidate {candidates}")
-    con.raw_sql("BEGIN")
-    try:
-        _merge(con, mart, [column.name for column in columns], as_of)
-        con.raw_sql("COMMIT")
-    except BaseException:
-        con.raw_sql("ROLLBACK")
-        raise
-    finally:
-        con.raw_sql("DROP TABLE IF EXISTS _candidate")
-        con.raw_sql("DROP TABLE IF EXISTS _next_version")
+    session.execute(f"CREATE TABLE IF NOT EXISTS marts.{mart.name} ({column_ddl(mart.columns)})")
+    session.execute("DROP TABLE IF EXISTS _candidate")
+    session.execute(f"CREATE TEMP TABLE _candidate ({column_ddl(columns)})")
+    session.execute(f"INSERT INTO _candidate {candidates}")
+    session.analyze("_candidate")
+    with session.transaction():
+        _merge(session, mart, [column.name for column in columns], as_of)
+    session.execute("DROP TABLE _candidate")
+    session.execute("DROP TABLE _next_version")
 
 
-def _merge(con: Backend, mart: Mart, names: list[str], as_of: datetime) -> None:
+def _merge(session: Session, mart: Mart, names: list[str], as_of: datetime) -> None:
     table = f"marts.{mart.name}"
     same_key = " AND ".join(f"new.{name} = old.{name}" for name in _KEY)
     differs = " OR ".join(f"new.{name} IS DISTINCT FROM old.{name}" for name in _SUBSTANCE)
     new = ", ".join(f"new.{name}" for name in names)
     old = ", ".join("moment.as_of" if name == "as_of" else f"old.{name}" for name in names)
     moment = f"(SELECT TIMESTAMPTZ '{as_of.isoformat()}' AS as_of) AS moment"
-    con.raw_sql(
+    session.execute("DROP TABLE IF EXISTS _next_version")
+    session.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE _next_version AS
+        CREATE TEMP TABLE _next_version AS
         SELECT {new}, coalesce(old.version, 0) + 1 AS version, FALSE AS is_retracted
         FROM _candidate AS new
         LEFT JOIN {table} AS old ON {same_key} AND old.is_current
@@ -60,9 +54,9 @@ def _merge(con: Backend, mart: Mart, names: list[str], as_of: datetime) -> None:
         WHERE old.is_current AND NOT old.is_retracted AND new.subject_key IS NULL AND old.period_end <= moment.as_of
         """
     )
-    con.raw_sql(
+    session.execute(
         f"UPDATE {table} AS old SET is_current = FALSE FROM _next_version AS new WHERE old.is_current AND {same_key}"
     )
     stored = ", ".join(f'"{column.name}"' for column in mart.columns)
     values = ", ".join("TRUE" if column.name == "is_current" else f'"{column.name}"' for column in mart.columns)
-    con.raw_sql(f"INSERT INTO {table} ({stored}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")
+    session.execute(f"INSERT INTO {table} ({stored}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")
