@@ -191,7 +191,7 @@ STAFF_SURVEY_AGG = Mart(
         MartColumn("team_key", "text", "", "Key of the team, or `practice`."),
         MartColumn("instrument", "text", "", "Code of the instrument."),
         MartColumn("scale", "text", "", "Name of its scale."),
-        MartColumn("version", "text", "", "Version of the instrument."),
+        MartColumn("version", "text", "", "Version of the instrument; empty of `sheets`."),
         MartColumn("rule", "text", "", "What counts as present. Null: no cut-off is published for the scale."),
         MartColumn("opens_on", "date", "", "First day of the wave, local."),
         MartColumn("closes_on", "date", "", "Last day of the wave, local."),

@@ -52,7 +52,6 @@ MARTS_NOT_COVERED = {
             "payer_mix",
             "reconciliation",
             "pay_stability",
-            "staff_survey_agg",
             "guardrail_breach",
             "clinician_signal",
             "systemic_signal",

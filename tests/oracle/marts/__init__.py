@@ -32,6 +32,7 @@ from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.reminders import reminder_month
 from tests.oracle.marts.routine import routine_month
 from tests.oracle.marts.schedule import schedule_design_week
+from tests.oracle.marts.staff_survey import staff_survey_agg
 from tests.oracle.marts.trajectory import measure_trajectory
 from tests.oracle.marts.trend import utilization_trend
 from tests.oracle.marts.verdicts import RULES, verdicts
@@ -66,6 +67,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "case_weight_rater": case_weight_rater,
         "routine_month": routine_month,
         "experiment_result": experiment_result,
+        "staff_survey_agg": staff_survey_agg,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
     }

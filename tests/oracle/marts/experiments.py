@@ -113,11 +113,11 @@ def _chart(before: Points, after: Points) -> tuple[str | None, str | None]:
     if len(baseline) < BASELINE or not values or not moving:
         return "insufficient", None
     centre, sigma = sum(baseline, Fraction(0)) / BASELINE, LIMIT * moving / (BASELINE - 1) / 3
-    sigmas = [(value - centre) / sigma for value in values]
-    for place in range(len(sigmas)):
-        signal = _signal(sigmas[: place + 1])
+    sigmas = [(value - centre) / sigma for value in [*baseline, *values]]
+    for seen in range(BASELINE + 1, len(sigmas) + 1):
+        signal = _signal(sigmas[:seen])
         if signal is not None:
-            return signal, "above" if sigmas[place] > 0 else "below"
+            return signal, "above" if sigmas[seen - 1] > 0 else "below"
     return None, None
 
 

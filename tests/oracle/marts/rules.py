@@ -34,9 +34,10 @@ def either(*flags: Flag) -> Flag:
 
 @dataclass(frozen=True)
 class Rule:
-    """needs: of each group one entity must be known. partial, defaulted, few: what makes a verdict unknown. only: rows
-    that are judged at all. planned: column without which there is nothing to judge. is_negated: a value that is low is
-    above the threshold. subject: column of whom is judged, or `practice`. Scale, exemptions, streaks: see the policy.
+    """needs: of each group one entity must be known. partial, defaulted, few, hidden: what makes a verdict unknown.
+    only: rows that are judged at all. planned: column without which there is nothing to judge. is_negated: a value that
+    is low is above the threshold. subject: column of whom is judged, or `practice`. Scale, exemptions and streaks: see
+    the policy.
     """
 
     mart: str
@@ -48,6 +49,7 @@ class Rule:
     partial: Flag = _never
     defaulted: Flag = _never
     few: Flag = _never
+    hidden: Flag = _never
     only: Flag | None = None
     planned: str | None = None
     is_negated: bool = False

@@ -97,8 +97,9 @@ RULES: dict[str, Rule] = {
         (("survey_wave",), ("staff_survey_response",), ("staff_survey_item",)),
         denominator=lambda row: row["n"],
         only=flag("is_burnout_headline"),
+        hidden=flag("suppressed"),
         subject="team_key",
-        day="wave_key",
+        day="opens_on",
         ends="wave_end_at",
     ),
 }

@@ -35,7 +35,7 @@ def verdicts(practice: Practice, guardrail: str) -> MartRows:
     found: MartRows = {}
     for subject, rows in by_subject.items():
         for row, verdict in _Judge(practice, guardrail, rule).judge(rows):
-            found[subject, row[rule.day].isoformat()] = verdict
+            found[subject, str(row[rule.day])] = verdict
     return found
 
 
@@ -99,6 +99,8 @@ class _Judge:
                 return "stale"
         if self.rule.planned is not None and row[self.rule.planned] is None:
             return "no_source"
+        if self.rule.hidden(row):
+            return "low_denominator"
         if row[self.rule.value] is None and not self.is_too_few(row):
             return "no_source"
         if self.rule.partial(row) or self.is_in_gap(row):

@@ -77,7 +77,8 @@ def _teams(practice: Practice, staff: Staff, month: date) -> dict[str, set[str]]
     rest = len(here) - sum(len(teams[t] & here) for t in shown)
     while shown and 0 < rest < least:
         rest += len(teams[shown.pop(0)] & here)
-    return {t: teams[t] for t in shown}
+    # One team alone would give away what is not hers.
+    return {t: teams[t] for t in shown} if len(shown) > 1 or not rest else {}
 
 
 def _group(practice: Practice, staff: Staff, leave: MartRows, month: date, members: set[str]) -> Row:
