@@ -6,7 +6,6 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import FILE_NAME, load_settings
 from pacekeeper.testing import Practice
+from pacekeeper_app.demo_mapping import activity_mapping, hr_mapping, staff_mapping
 
 if TYPE_CHECKING:
     from pacekeeper.testing.survey_corpus import SurveyCorpus
@@ -38,6 +38,12 @@ connector = "tabular"
 folder = "files"
 quarantine_limit = 0.15        # a short HR file: one bad row is much of it
 mapping = "files/mapping.toml"
+default_tz = {home_tz}
+"""
+_ACTIVITY = """
+[sources.activity]
+connector = "tabular"
+folder = "activity"
 default_tz = {home_tz}
 """
 _BILLING = """
@@ -79,16 +85,20 @@ def write_demo_home(
     token: str,
     billing: BillingFiles | None = None,
     surveys: ServedSurveys | None = None,
+    with_office: bool = False,
 ) -> PracticeHome:
     """Write settings and files of a synthetic practice into `folder`; data that lies there already stays.
 
     base_url, token: of the server that serves `practice.resources`. billing, surveys: null = the practice has none.
+    with_office: also the files that the practice keeps by itself, and its EHR's activity log.
     """
-    shipped = resources.files("pacekeeper_connectors.tabular") / "example_mapping.toml"
-    hr = {name: text.encode() for name, text in practice.files.items()}
-    _fill(folder / "files", {**hr, "mapping.toml": shipped.read_bytes()})
+    mapping, own = (staff_mapping(), practice.office) if with_office else (hr_mapping(), {})
+    _fill(folder / "files", _bytes({**practice.files, **own, "mapping.toml": mapping}))
     values = {"home_tz": HOME_TZ, "base_url": base_url, "token": token}
     text = _SETTINGS
+    if with_office:
+        _fill(folder / "activity", _bytes({**practice.activity, "mapping.toml": activity_mapping()}))
+        text += _ACTIVITY
     if billing is not None:
         _fill(folder / "billing", billing.files)
         text += _BILLING
@@ -120,6 +130,10 @@ def port_before(folder: Path, source: str) -> int:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
     return port if address.hostname == "127.0.0.1" else 0
+
+
+def _bytes(files: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in files.items()}
 
 
 def _fill(folder: Path, files: Mapping[str, bytes]) -> None:

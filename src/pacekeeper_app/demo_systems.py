@@ -16,7 +16,7 @@ from pacekeeper_app.demo_home import ServedSurveys, port_before, write_demo_home
 
 if TYPE_CHECKING:
     from pacekeeper.home import PracticeHome
-    from pacekeeper.testing import Practice
+    from pacekeeper.testing import PlantedBreach, Practice
 
 _PAGE_SIZE = 500
 _Server = TypeVar("_Server", FhirServer, RedcapServer)
@@ -30,6 +30,11 @@ class DemoSystems:
     billing: BillingFiles
     surveys: SurveyCorpus
 
+    @property
+    def answer_key(self) -> tuple[PlantedBreach, ...]:
+        """What was planted in any of them."""
+        return (*self.practice.answer_key, *self.billing.answer_key, *self.surveys.answer_key)
+
 
 @dataclass(frozen=True)
 class ServedPractice:
@@ -41,10 +46,10 @@ class ServedPractice:
     home: PracticeHome
 
 
-def build_systems(*, clinicians: int = 40, weeks: int = 26, seed: int = 7) -> DemoSystems:
+def build_systems(*, clinicians: int = 40, weeks: int = 28, seed: int = 7) -> DemoSystems:
     """The systems of a practice, equal for equal arguments."""
     practice = build_practice(clinicians=clinicians, weeks=weeks, seed=seed)
-    surveys = build_surveys(_without_measures(practice), seed=seed)
+    surveys = build_surveys(_without_measures(practice), seed=seed, every=1)
     return DemoSystems(practice, billing_files(practice, seed=seed), surveys)
 
 
@@ -68,6 +73,7 @@ def serve_practice(systems: DemoSystems, folder: Path) -> Iterator[ServedPractic
             token=ehr.token or "",
             billing=systems.billing,
             surveys=ServedSurveys(systems.surveys, redcap.api_url),
+            with_office=True,
         )
         yield ServedPractice(systems, ehr, redcap, home)
 

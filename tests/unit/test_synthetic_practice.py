@@ -22,7 +22,7 @@ LEAVE = {"pto", "sick", "holiday", "closure"}
 
 
 def _bytes(practice: Practice) -> bytes:
-    return orjson.dumps([practice.resources, practice.files, practice.as_of, practice.answer_key, practice.dirt])
+    return orjson.dumps(vars(practice))
 
 
 def _local(text: str) -> datetime:
@@ -219,8 +219,6 @@ def test_a_clinician_is_the_same_in_a_larger_practice() -> None:
 
 def test_all_five_states_are_planted(practice: Practice) -> None:
     assert {planted.state for planted in practice.answer_key} == {"pass", "warn", "breach", "unknown", "exempt"}
-    breached = {planted.guardrail for planted in practice.answer_key if planted.state == "breach"}
-    assert breached == {"direct_hours", "utilization", "active_caseload", "no_show"}
 
 
 def test_as_of_is_the_end_of_the_last_week_in_the_western_zone(practice: Practice) -> None:
@@ -259,8 +257,8 @@ def test_ids_are_unique_but_for_the_planted_duplicate(practice: Practice) -> Non
 
 def test_planted_direct_hours_hold_with_their_margin(practice: Practice, count: Count) -> None:
     for planted in (p for p in practice.answer_key if p.guardrail == "direct_hours" and p.state != "unknown"):
-        scale = _scale(count, planted.npi, planted.week_id)
-        recent = [count.direct_hours.get((planted.npi, planted.week_id - n * WEEK), 0.0) for n in range(4)]
+        scale = _scale(count, planted.subject, planted.period)
+        recent = [count.direct_hours.get((planted.subject, planted.period - n * WEEK), 0.0) for n in range(4)]
         over = sum(hours > 30 * scale for hours in recent)
         assert planted.margin is not None
         if planted.state == "breach":
@@ -272,7 +270,7 @@ def test_planted_direct_hours_hold_with_their_margin(practice: Practice, count: 
 
 
 def test_nobody_else_comes_near_the_ceiling(practice: Practice, count: Count) -> None:
-    planted = {(p.npi, p.week_id) for p in practice.answer_key if p.guardrail == "direct_hours"}
+    planted = {(p.subject, p.period) for p in practice.answer_key if p.guardrail == "direct_hours"}
     for (npi, week), hours in count.direct_hours.items():
         if (npi, week) not in planted:
             assert hours <= 21.5 * _scale(count, npi, week), (npi, week)
@@ -281,8 +279,8 @@ def test_nobody_else_comes_near_the_ceiling(practice: Practice, count: Count) ->
 def test_planted_utilization_holds_with_its_margin(practice: Practice, count: Count) -> None:
     low = Counter[str]()
     for planted in (p for p in practice.answer_key if p.guardrail == "utilization"):
-        available = count.available_hours.get((planted.npi, planted.week_id))
-        direct = count.direct_hours.get((planted.npi, planted.week_id), 0.0)
+        available = count.available_hours.get((planted.subject, planted.period))
+        direct = count.direct_hours.get((planted.subject, planted.period), 0.0)
         if planted.why == "no source says when this clinician is available":
             assert available is None
             continue
@@ -294,8 +292,8 @@ def test_planted_utilization_holds_with_its_margin(practice: Practice, count: Co
         ratio, margin = direct / available, planted.margin
         if "low week" in planted.why:
             assert ratio <= 0.70 - margin, planted
-            low[planted.npi] += 1
-            assert planted.state == ("pass" if low[planted.npi] < 3 else "breach")
+            low[planted.subject] += 1
+            assert planted.state == ("pass" if low[planted.subject] < 3 else "breach")
         elif planted.state == "exempt":
             assert ratio <= 0.70 - margin, planted
         elif planted.state == "breach":
@@ -305,7 +303,7 @@ def test_planted_utilization_holds_with_its_margin(practice: Practice, count: Co
 
 
 def test_everybody_else_is_used_between_072_and_083(practice: Practice, count: Count) -> None:
-    planted = {(p.npi, p.week_id) for p in practice.answer_key if p.guardrail == "utilization"}
+    planted = {(p.subject, p.period) for p in practice.answer_key if p.guardrail == "utilization"}
     calls = {_monday(s.date()): n for n, s, _, e in count.sessions() if e["type"][0]["coding"][0]["code"] == "crisis"}
     checked = 0
     for (npi, week), available in count.available_hours.items():
@@ -317,7 +315,7 @@ def test_everybody_else_is_used_between_072_and_083(practice: Practice, count: C
 
 
 def test_planted_no_shows_hold_with_their_margin(practice: Practice, count: Count) -> None:
-    planted = {(p.npi, p.week_id): p for p in practice.answer_key if p.guardrail == "no_show"}
+    planted = {(p.subject, p.period): p for p in practice.answer_key if p.guardrail == "no_show"}
     for week in count.weeks:
         for npi in set(count.npi.values()):
             seats, expected = count.four_weeks(npi, week), planted.get((npi, week))
@@ -336,10 +334,10 @@ def test_planted_no_shows_hold_with_their_margin(practice: Practice, count: Coun
 
 def test_planted_caseloads_hold_with_their_margin(practice: Practice, count: Count) -> None:
     planted = [p for p in practice.answer_key if p.guardrail == "active_caseload"]
-    for one in (p for p in planted if p.week_id in {count.weeks[5], count.weeks[14], count.weeks[-1]}):
-        active = count.active_clients(one.npi, one.week_id)
+    for one in (p for p in planted if p.period in {count.weeks[5], count.weeks[14], count.weeks[-1]}):
+        active = count.active_clients(one.subject, one.period)
         assert active == {"breach": 68, "warn": 55}[one.state]
-    named = {one.npi for one in planted}
+    named = {one.subject for one in planted}
     for npi in sorted(set(count.npi.values()) - named):
         assert count.active_clients(npi, count.weeks[14]) <= 46 * _scale(count, npi, count.weeks[14])
 
@@ -424,7 +422,7 @@ def test_totals_are_the_sum_of_their_items(practice: Practice) -> None:
     for one in practice.resources["Observation"]:
         if "derivedFrom" in one:
             items[one["derivedFrom"][0]["reference"].split("/")[1]].append(one["valueInteger"])
-        elif "valueInteger" in one:
+        elif "valueInteger" in one and not one["id"].endswith("-gad7"):
             totals[one["id"]] = one["valueInteger"]
     wrong = [total for total in totals if sum(items[total]) != totals[total]]
     assert len(wrong) == practice.dirt["phq9_item_out_of_range"]

@@ -65,7 +65,7 @@ def staff_sheets(rows: Sequence[Response], survey: int, spec: StaffSpec) -> Iter
             team=_text(row, spec.team) or None,
             day=day or _last_day(spec, wave),
             is_submitted=bool(_text(row, SUBMITTED)),
-            answers={item: code for item in spec.items if (code := _text(row, item))},
+            answers={spec.item_codes.get(item, item): code for item in spec.items if (code := _text(row, item))},
         )
 
 

@@ -92,13 +92,15 @@ class StaffSpec(Section):
 
     instrument: code of the questionnaire. team: field with the team's code. wave: field with the wave's name; null =
     the wave that was open on the day. items: fields with the answers. answers: value by answer code; null = the codes
-    are numbers. date: field with the day, where the system keeps no time of its own.
+    are numbers. date: field with the day, where the system keeps no time of its own. item_codes: code of an item by
+    field, as `{ exhausted = "1" }` where the instrument numbers its items; a field that is not in it is its own code.
     """
 
     instrument: str = "staff_survey"
     team: str
     wave: str | None = None
     items: tuple[str, ...]
+    item_codes: dict[str, str] = Field(default_factory=dict)
     answers: dict[str, float] | None = None
     date: str | None = None
     waves: dict[str, WaveSpec]

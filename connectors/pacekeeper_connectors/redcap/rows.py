@@ -67,7 +67,7 @@ class RowReader:
                 team=self._value(row, spec.team),
                 day=day,
                 is_submitted=stamp != NOT_COMPLETED,
-                answers=dict(self._staff_answers(row, spec.items)),
+                answers={spec.item_codes.get(n, n): code for n, code in self._staff_answers(row, spec.items)},
             )
 
     def _staff_answers(self, row: Row, items: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pacekeeper.testing._answers import PlantedBreach
     from pacekeeper.testing.canary import plant
     from pacekeeper.testing.conformance import (
         SOURCE,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         local,
     )
     from pacekeeper.testing.fhir_server import ExportFaults, Faults, FhirServer
-    from pacekeeper.testing.practice import PlantedBreach, Practice, build_practice
+    from pacekeeper.testing.practice import Practice, build_practice
     from pacekeeper.testing.simulator import Endpoint, Simulator
     from pacekeeper.testing.simulator_auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, OAuthAuth
     from pacekeeper.testing.simulator_http import DEFAULT_NOW, Call, LoopbackServer, Reply
@@ -101,7 +102,7 @@ _HOMES = {
     "NumberedPages": "simulator_paging",
     "OAuthAuth": "simulator_auth",
     "OffsetPages": "simulator_paging",
-    "PlantedBreach": "practice",
+    "PlantedBreach": "_answers",
     "Practice": "practice",
     "Recorder": "simulator_replay",
     "Replay": "simulator_replay",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from pacekeeper.testing import _resources as fhir
@@ -66,23 +67,12 @@ def blocks(person: Person, week: int, plan: WeekPlan, calendar: Calendar, days: 
     """Rows for schedule_blocks.csv.
 
     A clinician with an odd number has whole days of availability with protected lunch and admin time on top, one
-    with an even number has availability cut around them: both offer the same hours.
+    with an even number has availability cut around them: both offer the same hours. Admin time is in `desk_blocks`.
     """
     found: list[Block] = []
 
     def add(weekday: int, start: float, end: float, kind: str, protected: str) -> None:
-        day = calendar.day(week, weekday).isoformat()
-        found.append(
-            (
-                person.npi,
-                person.employee_id,
-                f"{day} {int(start):02d}:{round(start % 1 * 60):02d}",
-                f"{day} {int(end):02d}:{round(end % 1 * 60):02d}",
-                person.clock.zone,
-                kind,
-                protected,
-            )
-        )
+        found.append(block(person, calendar.day(week, weekday), start, end, kind, protected=protected == "yes"))
 
     usual = not plan.shaped and len(plan.offered) == 27
     for weekday in range(7):
@@ -95,14 +85,25 @@ def blocks(person: Person, week: int, plan: WeekPlan, calendar: Calendar, days: 
         if usual and person.index % 2 and weekday < 4:
             add(weekday, 9, 17, "client_available", "no")
             add(weekday, 12, 13, "lunch", "yes")
-            add(weekday, 16, 17, "admin", "yes")
             continue
         for start, end in _joined(hours):
             add(weekday, start, end, "client_available", "no")
-        if 12 not in hours and 16 not in hours:
+        if 12 not in hours:
             add(weekday, 12, 12.5, "lunch", "yes")
-            add(weekday, 16, 17, "admin" if weekday < 4 else "supervision", "yes")
     return found
+
+
+def block(person: Person, day: date, start: float, end: float, kind: str, *, protected: bool = False) -> Block:
+    """A row of the calendar file; start, end: hours of the local day."""
+    return (
+        person.npi,
+        person.employee_id,
+        f"{day.isoformat()} {int(start):02d}:{round(start % 1 * 60):02d}",
+        f"{day.isoformat()} {int(end):02d}:{round(end % 1 * 60):02d}",
+        person.clock.zone,
+        kind,
+        "yes" if protected else "no",
+    )
 
 
 def _add_leave(add: Any, weekday: int, off: DayOff) -> None:  # Any: a local function with five parameters

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
-from pacekeeper.testing import _phq9
+from pacekeeper.testing import _gad7, _phq9
 from pacekeeper.testing import _resources as fhir
 from pacekeeper.testing._calendar import Calendar
 from pacekeeper.testing._clients import Case, Caseload, Client
+from pacekeeper.testing._diary import Held, Seat
 from pacekeeper.testing._hours import WeekPlan
 from pacekeeper.testing._roster import Person
 
 _LATE_REASONS = ("pat-crs", "pat-cpp", "pat-lt")
+#: Longer sessions are taken for mistakes.
+_LONGEST = 480
 _EARLY_REASONS = ("pat-cpp", "pat-fb", "pat-swl", "pat-cpp")
 
 
@@ -47,6 +50,7 @@ class Desk:
         outcomes = ["kept"] * len(plan.sessions) + ["no_show"] * plan.no_shows
         if slots and rng.random() < 0.6:
             outcomes.append("late")
+        outcomes += ["late"] * plan.late_cancels
         outcomes += ["early"] * (rng.randint(0, 2) if slots else 0)
         if slots and rng.random() < 0.3:
             outcomes.append("by_clinician")
@@ -74,7 +78,7 @@ class Desk:
 
     def crisis(self, start: int, minutes: int) -> None:
         """An unscheduled session on call, without appointment."""
-        case = self.caseload.take(1)[0]
+        case = next((case for case in self.caseload.cases if case.met), self.caseload.cases[0])
         self.session(start, minutes, case.clients[:1], session_type="crisis", modality="audio", account=case.account)
 
     def _cases_for(self, bookings: list[Booking]) -> list[Case]:
@@ -136,6 +140,19 @@ class Desk:
         text = self.person.clock.text
         identity = f"ap-{self.person.index:04d}-{next(self._numbers):05d}"
         found, reason, cancelled, updated = self._outcome(booking, created)
+        if status is None:
+            self.caseload.diary.seats.append(
+                Seat(
+                    self.person.index,
+                    case.account,
+                    identity,
+                    client.id,
+                    booking.start,
+                    created,
+                    cancelled,
+                    booking.outcome,
+                )
+            )
         self.out.by_type["Appointment"].append(
             fhir.appointment(
                 identity,
@@ -242,6 +259,16 @@ class Desk:
                     part_of=identity,
                 )
             )
+        if status == "finished" and 0 < minutes <= _LONGEST:
+            there = tuple(client.id for client in clients)
+            for one_account in (account, second) if second else (account,):
+                self.caseload.diary.held.append(
+                    Held(_index_of(one_account), one_account, start, minutes, identity, there, session_type)
+                )
+        for number, client in enumerate(clients if session_type not in {"crisis", "group"} else ()):
+            _gad7.add_total(
+                self.out, client, encounter=f"{identity}-{number}" if shared else identity, at=begin, updated=updated
+            )
         if one and one.score is not None and session_type != "crisis":
             _phq9.add_form(
                 self.out,
@@ -253,6 +280,11 @@ class Desk:
                 updated=updated,
             )
         return identity
+
+
+def _index_of(account: str) -> int:
+    """The clinician's number, which their accounts are named after."""
+    return int(account[3:-1])
 
 
 def place_of(modality: str, person: Person) -> str:

@@ -12,6 +12,8 @@ from pacekeeper.testing._availability import TEMPLATE, Block, add_slots, blocks
 from pacekeeper.testing._bookings import Booking, Desk
 from pacekeeper.testing._calendar import Calendar
 from pacekeeper.testing._clients import Case, Caseload
+from pacekeeper.testing._desk_time import desk_blocks, leave_before
+from pacekeeper.testing._diary import Diary
 from pacekeeper.testing._dirt import repeat_row, soil_desk, soil_forms
 from pacekeeper.testing._groups import GROUP_MINUTES, GROUP_SLOTS, hold_group, in_group, make_members
 from pacekeeper.testing._hours import WeekPlan, plan_week, tenure_month
@@ -29,6 +31,7 @@ class Built:
     out: fhir.Resources
     blocks: list[Block]
     days_off: Mapping[int, DaysOff]
+    diary: Diary = field(default_factory=Diary)
     dirt: dict[str, int] = field(default_factory=dict)
 
 
@@ -82,7 +85,8 @@ class _Career:
     def live(self) -> None:
         person, out = self.person, self.built.out
         self._register()
-        caseload = Caseload(person, self.calendar, out)
+        self.built.blocks += leave_before(person, self.calendar)
+        caseload = Caseload(person, self.calendar, out, self.built.diary)
         desk = Desk(person, self.calendar, caseload, out)
         hired = tenure_month(person.started, self.calendar.day(person.first_week, 0)) == 1
         if not hired:
@@ -113,6 +117,7 @@ class _Career:
             hold_group(desk, self.members, week, second=partner.accounts[0] if partner and joins else "")
         desk.book_week(week, plan, group_slots=GROUP_SLOTS if grouped else frozenset())
         self._extras(week, desk, plan)
+        self.built.blocks += desk_blocks(person, week, plan, calendar, days)
         if not person.works_by_calendar:
             return
         if person.kind.west:
@@ -126,6 +131,10 @@ class _Career:
         month = tenure_month(person.started, monday)
         if hired and len(caseload.cases) < kind.panel:
             caseload.grow(min(kind.panel, _RAMP_PANEL.get(month, kind.panel)), monday)
+            return
+        back = self.calendar.weeks - 1 - week
+        if person.has("closing", back) or person.has("new_cases", back):
+            caseload.replace_one(monday, anew=person.has("new_cases", back))
             return
         steady = kind.plant.startswith("caseload") or kind.role == "peer" or week in self._weeks_away()
         if week > person.first_week and not steady and person.rng.random() < 0.6:

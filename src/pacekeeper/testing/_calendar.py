@@ -37,6 +37,11 @@ class LocalClock:
             self._texts[at] = datetime.fromtimestamp(at * 60, self._tz).isoformat()
         return self._texts[at]
 
+    def wall(self, at: int) -> tuple[date, int]:
+        """Local date of an epoch minute, and minutes after its midnight by the wall clock."""
+        local = datetime.fromtimestamp(at * 60, self._tz)
+        return local.date(), local.hour * 60 + local.minute
+
     def skips_an_hour(self, day: date) -> bool:
         """Is this the day on which the clock goes forward?"""
         midnight = datetime(day.year, day.month, day.day, tzinfo=self._tz).utcoffset()
@@ -80,10 +85,43 @@ class Calendar:
                     found.add((week, weekday))
         return found
 
+    @property
+    def last_month(self) -> date:
+        """First day of the last month that had ended when the practice was read."""
+        return month_before(self.mondays[-1] + timedelta(days=7))
+
+    @property
+    def last_quarter(self) -> date:
+        """First day of the last quarter that had ended then."""
+        return quarter_of(quarter_of(self.mondays[-1] + timedelta(days=7)) - timedelta(days=1))
+
+    def months(self) -> list[date]:
+        """First days of the months that had ended then, from the one in which the first week begins."""
+        month, found = self.last_month, []
+        while month >= self.mondays[0].replace(day=1):
+            found.append(month)
+            month = month_before(month)
+        return found[::-1]
+
     def closure(self) -> tuple[int, int] | None:
         """The Tuesday on which a storm closed the eastern clinic; null where the window is too short."""
         week = self.back(10)
         return None if week is None or (week, 1) in self.holidays() else (week, 1)
+
+
+def quarter_of(day: date) -> date:
+    """First day of the day's quarter."""
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+
+
+def month_before(day: date) -> date:
+    """First day of the month before the day's."""
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def month_after(day: date) -> date:
+    """First day of the month after the day's."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def make_calendar(*, weeks: int, last_week: date) -> Calendar:

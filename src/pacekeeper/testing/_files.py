@@ -30,6 +30,8 @@ EMPLOYEE_HEADER = (
     "license",
 )
 PTO_HEADER = ("entry_id", "employee_id", "date", "type", "hours", "approved")
+#: Weeks before the window that the leave account reaches back, and those in which who is new accrues nothing.
+_ACCOUNT_WEEKS, _NOTHING_YET_WEEKS = 40, 8
 BLOCK_HEADER = ("block_id", "staff_npi", "employee_id", "start", "end", "tz", "type", "protected")
 
 
@@ -72,7 +74,10 @@ def employees(people: Sequence[Person]) -> str:
 
 
 def pto(people: Sequence[Person], calendar: Calendar, days_off: Mapping[int, DaysOff]) -> str:
-    """Leave taken, refused and accrued, in hours per local date. The first row stands there twice."""
+    """Leave taken, refused and accrued, in hours per local date. The first row stands there twice.
+
+    In the year before the window as much was taken as was accrued.
+    """
     rows: list[tuple[object, ...]] = []
     for person in people:
         if person.kind.employment == "1099":
@@ -89,8 +94,16 @@ def pto(people: Sequence[Person], calendar: Calendar, days_off: Mapping[int, Day
             rows.append((f"L{person.index:04d}-{number:03d}", employee, day.isoformat(), kind, hours, approved))
             number += 1
 
+        if person.kind.start_back is None:
+            for month in range(_ACCOUNT_WEEKS // 4, 0, -1):
+                friday = calendar.day(-4 * month, 4)
+                if friday > person.started:
+                    add(friday, "accrue", 8.0, "")
+                    if not person.plant.weeks_of("no_leave"):
+                        add(friday, "take", 8.0, "yes")
         for week in range(person.first_week, min(person.last_week, calendar.weeks - 1) + 1):
-            if (week - person.first_week) % 4 == 3:
+            is_new = person.kind.start_back is not None and week - person.first_week < _NOTHING_YET_WEEKS
+            if (week - person.first_week) % 4 == 3 and not is_new:
                 add(calendar.day(week, 4), "accrue", 10.0, "")
         for (week, weekday), off in sorted(days_off[person.index].items()):
             if off.in_ledger and person.first_week <= week <= person.last_week:
@@ -104,7 +117,7 @@ def pto(people: Sequence[Person], calendar: Calendar, days_off: Mapping[int, Day
 def schedule_blocks(found: Sequence[Block]) -> str:
     """Calendar blocks in local time without offset, the zone beside them."""
     rows = [(f"B{number:06d}", *block) for number, block in enumerate(found, start=1)]
-    admin = next((row for row in rows if row[6] == "admin"), None)
+    admin = next((row for row in rows if row[6] == "admin" and row[3].endswith("16:00")), None)
     if admin is not None:
         # The same id again, half an hour longer: only one of the two can be right.
         rows.append((*admin[:4], admin[4][:-2] + "30", *admin[5:]))

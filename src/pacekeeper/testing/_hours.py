@@ -39,6 +39,7 @@ class WeekPlan:
     no_shows: int
     shaped: bool
     month: int
+    late_cancels: int = 0
 
 
 def plan_week(person: Person, week: int, calendar: Calendar, days: DaysOff, *, reserved: int = 0) -> WeekPlan:
@@ -51,7 +52,15 @@ def plan_week(person: Person, week: int, calendar: Calendar, days: DaysOff, *, r
     open_slots = _open_slots(person, week, offered, days)
     if shape:
         sessions = [shape.minutes] * min(shape.sessions, len(open_slots))
-        return WeekPlan(offered, open_slots, sessions, shape.no_shows, shaped=True, month=month)
+        return WeekPlan(
+            offered,
+            open_slots,
+            sessions,
+            shape.no_shows,
+            shaped=True,
+            month=month,
+            late_cancels=shape.late_cancels,
+        )
     ratio = 0.75 if person.kind.on_call else person.rng.uniform(*_RATIO)
     target = round(ratio * len(open_slots) * person.kind.unit) - reserved
     sessions = _durations(person, target, len(open_slots))

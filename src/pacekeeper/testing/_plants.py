@@ -11,26 +11,50 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 State = Literal["pass", "warn", "breach", "unknown", "exempt"]
+#: What somebody does, or goes without, in some weeks; those that hold for good name the last week alone.
+Habit = Literal[
+    "at_capacity",
+    "busy_inbox",
+    "closing",
+    "evenings",
+    "extra_work",
+    "few_forms",
+    "heavy_ehr",
+    "hot_seat",
+    "late_notes",
+    "new_cases",
+    "night",
+    "no_admin",
+    "no_leave",
+    "no_morning_admin",
+    "no_supervision",
+    "undebriefed",
+]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One clinician's week: hours offered to clients, kept sessions of equal length, and no-shows."""
+    """One clinician's week: hours offered to clients, kept sessions of equal length, no-shows, late cancellations."""
 
     hours: int
     sessions: int
     minutes: int
     no_shows: int = 1
+    late_cancels: int = 0
 
 
 @dataclass(frozen=True)
 class Expect:
-    """The verdict a week must get. margin: distance to the nearest threshold, in the guardrail's unit."""
+    """The verdict a week must get. margin: distance to the nearest threshold, in the guardrail's unit.
+
+    least_weeks: of a window in which it follows at all.
+    """
 
     guardrail: str
     state: State
     why: str
     margin: float | None = None
+    least_weeks: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +62,7 @@ class Plant:
     """shapes and expects by weeks before the last.
 
     usual: shape of every other week; always: expected in every week from the sixth of the window on.
+    sick_days: weekdays of sick leave. habits: weeks of each.
     """
 
     usual: Shape | None = None
@@ -45,11 +70,23 @@ class Plant:
     expects: Mapping[int, tuple[Expect, ...]] = field(default_factory=dict)
     leave_weeks: Mapping[int, str] = field(default_factory=dict)
     always: tuple[Expect, ...] = ()
+    sick_days: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    habits: Mapping[Habit, tuple[int, ...]] = field(default_factory=dict)
+
+    def weeks_of(self, habit: Habit) -> tuple[int, ...]:
+        """Weeks of a habit, before the last."""
+        return self.habits.get(habit, ())
+
+    @property
+    def touched(self) -> frozenset[int]:
+        """Weeks in which nothing else may happen, in weeks before the last."""
+        of_habits = (week for weeks in self.habits.values() for week in weeks)
+        return frozenset((*self.shapes, *self.expects, *self.leave_weeks, *self.sick_days, *of_habits))
 
     @property
     def reach(self) -> int:
         """The earliest week it touches, in weeks before the last; a window that is too short has none of it."""
-        return max((*self.shapes, *self.expects, *self.leave_weeks), default=0)
+        return max(self.touched, default=0)
 
 
 def _direct(state: State, why: str, margin: float) -> tuple[Expect, ...]:
@@ -80,7 +117,7 @@ _UNKNOWN_SESSION = (
     Expect("utilization", "unknown", "a session of unknown status in the week"),
 )
 
-PLANTS: Mapping[str, Plant] = {
+HOUR_PLANTS: Mapping[str, Plant] = {
     "": Plant(),
     "direct_four": Plant(
         shapes=dict.fromkeys((9, 8, 7, 6), _OVER_30),

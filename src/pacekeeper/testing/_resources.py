@@ -22,6 +22,8 @@ TYPES = (
     "Appointment",
     "Encounter",
     "Observation",
+    "Composition",
+    "Communication",
 )
 NPI_SYSTEM = "http://hl7.org/fhir/sid/us-npi"
 TIMEZONE_URL = "http://hl7.org/fhir/StructureDefinition/timezone"

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Literal
 
 from pacekeeper.testing._calendar import Calendar, LocalClock
-from pacekeeper.testing._plants import PLANTS, Plant
+from pacekeeper.testing._plants import Habit, Plant
+from pacekeeper.testing._work_plants import PLANTS
 
 _FIRST = ("Ada", "Ben", "Cleo", "Dario", "Edda", "Finn", "Gita", "Hugo", "Ines", "Joel", "Kaya", "Lior", "Mira", "Noor")
 _LAST = ("Ashgrove", "Birchall", "Coldwater", "Dunmore", "Elmhirst", "Fairlea", "Greenholt", "Hazelby", "Ivers")
@@ -45,8 +46,8 @@ class Archetype:
 
 
 ARCHETYPES = (
-    Archetype(group="leads"),
-    Archetype(group="assists", couples=2),
+    Archetype(plant="late_notes", group="leads"),
+    Archetype(plant="evenings", group="assists", couples=1),
     Archetype(plant="direct_four", takes_leave=False),
     Archetype(plant="direct_three_of_four", west=True, takes_leave=False),
     Archetype(plant="direct_single", takes_leave=False),
@@ -79,19 +80,21 @@ ARCHETYPES = (
     Archetype(end_back=8),
     Archetype(plant="dirty", takes_leave=False),
     Archetype(role="hr_only"),
-    Archetype(fte=0.6, hours=15, panel=22),
-    Archetype(fte=0.8, hours=21, panel=30, west=True),
+    Archetype(plant="no_leave", fte=0.6, hours=15, panel=22, takes_leave=False),
+    Archetype(plant="overbooked", fte=0.8, hours=21, panel=30, west=True, takes_leave=False),
     Archetype(
+        plant="clients_many",
         role="prescriber",
         employment="1099",
         fte=None,
         hours=14,
-        panel=42,
+        panel=46,
         unit=30,
         west=True,
         takes_leave=False,
     ),
     Archetype(
+        plant="closing",
         role="intern",
         license="trainee",
         employment="student",
@@ -99,15 +102,15 @@ ARCHETYPES = (
         hours=13,
         panel=18,
     ),
-    Archetype(role="tester", fte=0.8, hours=20, panel=20, unit=120, west=True),
-    Archetype(role="supervisor", hours=14, panel=20),
-    Archetype(fte=1.0, fte_before=0.6, panel=24),
-    Archetype(west=True, couples=3),
-    Archetype(group="leads", couples=2),
-    Archetype(group="assists"),
-    Archetype(group="leads", west=True),
-    Archetype(group="assists", west=True),
-    Archetype(on_call=True),
+    Archetype(plant="no_admin", role="tester", fte=0.8, hours=20, panel=20, unit=120, west=True),
+    Archetype(plant="extra_work", role="supervisor", hours=14, panel=20),
+    Archetype(plant="no_morning_admin", fte=1.0, fte_before=0.6, panel=24),
+    Archetype(plant="night", west=True, couples=1, takes_leave=False),
+    Archetype(plant="busy_inbox", group="leads"),
+    Archetype(plant="heavy_ehr", group="assists"),
+    Archetype(plant="no_supervision", group="leads", west=True),
+    Archetype(plant="few_forms", group="assists", west=True),
+    Archetype(plant="undebriefed", on_call=True),
 )
 
 
@@ -144,6 +147,15 @@ class Person:
     def works_by_calendar(self) -> bool:
         return self.kind.availability == "calendar"
 
+    def has(self, habit: Habit, back: int) -> bool:
+        """Whether they have the habit in the week so many before the last."""
+        return back in self.plant.weeks_of(habit)
+
+    def fte_on(self, day: date) -> float:
+        """Part of full time on a day; 1 where nobody says."""
+        found = (fte for _, start, end, fte in self.employments if start <= day and (end is None or day <= end))
+        return next(found, self.kind.fte) or 1.0
+
     def worked(self, week: int) -> bool:
         return bool(self.accounts) and self.first_week <= week <= self.last_week
 
@@ -161,8 +173,8 @@ def _person(index: int, seed: int, calendar: Calendar) -> Person:
     kind = ARCHETYPES[index % len(ARCHETYPES)]
     rng = random.Random(f"{seed}/{index}")  # noqa: S311 - synthetic content, not a secret
     first = 0
-    # Two to five months of tenure before the window: past the ramp, and the spine stays short.
-    started = calendar.mondays[0] - timedelta(days=7 * rng.randrange(19, 40))
+    # A year and a half of tenure before the window, or more: past the ramp, and there a year ago.
+    started = calendar.mondays[0] - timedelta(days=7 * rng.randrange(78, 300))
     if kind.start_back is not None and (hired := calendar.back(kind.start_back)):
         first, started = hired, calendar.mondays[hired]
     last, ended = calendar.weeks - 1, None

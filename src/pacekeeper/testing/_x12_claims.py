@@ -15,7 +15,7 @@ from pacekeeper.testing.practice import Practice
 Result = Literal["paid", "denied", "unprocessable"]
 #: Filing indicator by cumulative share of the clients; those above the last are not insured.
 _FILINGS = ((0.40, "CI"), (0.60, "BL"), (0.72, "HM"), (0.90, "MC"), (0.96, "MB"))
-_SHARE_UNPROCESSABLE, _SHARE_DENIED, _SHARE_REVERSED = 0.02, 0.08, 0.02
+_SHARE_UNPROCESSABLE, _SHARE_DENIED, _SHARE_REVERSED = 0.02, 0.03, 0.02
 _DENIALS = ("197", "16", "29", "27", "50", "18")
 _COPAY_CENTS = 2_000
 _LONG_SESSION_MINUTES = 53
@@ -101,13 +101,13 @@ class BillingKey:
             self.paid_cents += -outcome.paid_cents if is_reversal else outcome.paid_cents
 
 
-def outcome_of(service: Service, *, seed: int) -> Outcome:
-    """Drawn by claim number, so that it does not depend on the claims beside it."""
+def outcome_of(service: Service, *, seed: int, denied: float = _SHARE_DENIED) -> Outcome:
+    """Drawn by claim number, so that it does not depend on the claims beside it. denied: share of all claims."""
     rng = random.Random(f"{seed}:{service.claim}")  # noqa: S311  synthetic data
     drawn = rng.random()
     if drawn < _SHARE_UNPROCESSABLE:
         return Outcome(service, "unprocessable", 0, 0, 0, None, is_reversed=False)
-    if drawn < _SHARE_UNPROCESSABLE + _SHARE_DENIED:
+    if drawn < _SHARE_UNPROCESSABLE + denied:
         return Outcome(service, "denied", 0, 0, 0, rng.choice(_DENIALS), is_reversed=False)
     allowed = service.charge_cents * 7 // 10
     copay = _COPAY_CENTS if allowed > 2 * _COPAY_CENTS else 0

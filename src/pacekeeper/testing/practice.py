@@ -17,56 +17,47 @@ from pathlib import Path
 
 import orjson
 
-from pacekeeper.testing._build import Built, build, without_collection
-from pacekeeper.testing._calendar import Calendar, instant, make_calendar
+from pacekeeper.testing._activity import activity_files
+from pacekeeper.testing._answers import PlantedBreach, clinician_weeks, in_order
+from pacekeeper.testing._build import build, without_collection
+from pacekeeper.testing._calendar import instant, make_calendar
 from pacekeeper.testing._files import employees, pto, schedule_blocks
-from pacekeeper.testing._hours import tenure_month
-from pacekeeper.testing._leave import whole_weeks_off
-from pacekeeper.testing._plants import Expect, State
+from pacekeeper.testing._hot_seat import hot_seats
+from pacekeeper.testing._messages import add_messages
+from pacekeeper.testing._months import answer_months
+from pacekeeper.testing._notes import add_notes
+from pacekeeper.testing._office import office_files
 from pacekeeper.testing._resources import TYPES, Resource
-from pacekeeper.testing._roster import Person, make_roster
+from pacekeeper.testing._roster import make_roster
+from pacekeeper.testing._scene import Scene
 
 LAST_WEEK = date(2026, 3, 30)
-#: Weeks at the start of the window in which a caseload or a four-week sum is not yet what it will be.
-_SETTLING_WEEKS = 5
-
-
-@dataclass(frozen=True)
-class PlantedBreach:
-    """A verdict that must come out: one clinician, by NPI, in one practice week (its local Monday).
-
-    margin: distance of the value to the nearest threshold, in the guardrail's unit (h, ratio, clients); null where
-    the state does not depend on a threshold.
-    """
-
-    guardrail: str
-    npi: str
-    week_id: date
-    state: State
-    why: str
-    margin: float | None
 
 
 @dataclass(frozen=True)
 class Practice:
     """What the practice's systems hold.
 
-    resources: FHIR resources by type; files: CSV text by file name; as_of: end of the last practice week in the
+    resources: FHIR resources by type; files: CSV text of HR and scheduling by file name; office: of the files that the
+    practice keeps by itself; activity: of the EHR's activity log; as_of: end of the last practice week in the
     western zone (UTC); answer_key: planted verdicts, only those that follow from the way the data were made;
     dirt: how many faulty records of each kind there are.
     """
 
     resources: dict[str, list[Resource]]
     files: dict[str, str]
+    office: dict[str, str]
+    activity: dict[str, str]
     as_of: datetime
     answer_key: list[PlantedBreach]
     dirt: dict[str, int]
 
     def write(self, folder: Path) -> None:
-        """Write `<name>.csv`, `fhir/<Type>.ndjson` and `answer_key.json` into `folder`."""
-        (folder / "fhir").mkdir(parents=True, exist_ok=True)
-        for name, text in self.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        """Write `<name>.csv`, `office/` and `activity/` with more, `fhir/<Type>.ndjson` and `answer_key.json`."""
+        for part, files in (("fhir", {}), ("", self.files), ("office", self.office), ("activity", self.activity)):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                (folder / part / name).write_text(text, encoding="utf-8")
         for name, resources in self.resources.items():
             lines = b"".join(orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE) for resource in resources)
             (folder / "fhir" / f"{name}.ndjson").write_bytes(lines)
@@ -86,46 +77,25 @@ def build_practice(*, clinicians: int = 40, weeks: int = 26, seed: int = 7, last
     people = make_roster(clinicians=clinicians, seed=seed, calendar=calendar)
     with without_collection():
         built = build(people, calendar)
+        scene = Scene(people, calendar, built.out, built.diary, built.days_off, seed)
+        add_notes(scene)
+        add_messages(scene)
         leave = pto(people, calendar, built.days_off)
-        blocks = schedule_blocks(built.blocks)
+        blocks = schedule_blocks([*built.blocks, *hot_seats(scene)])
+        office, activity = office_files(scene), activity_files(scene)
+        answer_months(scene)
         built.dirt["csv_broken_date"] = 1
         built.dirt["csv_duplicate_row"] = int(leave.count("\n") > 1)
         built.dirt["csv_duplicate_id"] = int(",admin," in blocks)
         return Practice(
             resources={name: built.out.by_type[name] for name in TYPES},
             files={"employees.csv": employees(people), "pto.csv": leave, "schedule_blocks.csv": blocks},
+            office=office,
+            activity=activity,
             as_of=instant(calendar.as_of),
-            answer_key=_answer_key(people, calendar, built),
+            answer_key=in_order([*clinician_weeks(people, calendar, built.days_off), *scene.answers]),
             dirt=built.dirt,
         )
-
-
-def _answer_key(people: Sequence[Person], calendar: Calendar, built: Built) -> list[PlantedBreach]:
-    found: dict[tuple[str, str, date], PlantedBreach] = {}
-
-    def add(person: Person, week: int | None, expect: Expect) -> None:
-        if week is None or not person.worked(week):
-            return
-        monday = calendar.mondays[week]
-        found[expect.guardrail, person.npi, monday] = PlantedBreach(
-            expect.guardrail, person.npi, monday, expect.state, expect.why, expect.margin
-        )
-
-    ramp = Expect("utilization", "exempt", "at most 12 sessions in 20 h, first month of employment", 0.1)
-    leave = Expect("utilization", "exempt", "the whole week on leave")
-    for person in people:
-        for week in range(_SETTLING_WEEKS, calendar.weeks):
-            for expect in person.plant.always:
-                add(person, week, expect)
-        for week in range(calendar.weeks):
-            if person.kind.start_back is not None and tenure_month(person.started, calendar.day(week, 0)) == 1:
-                add(person, week, ramp)
-        for week in whole_weeks_off(built.days_off[person.index]):
-            add(person, week, leave)
-        for back, expects in person.plant.expects.items():
-            for expect in expects:
-                add(person, calendar.back(back), expect)
-    return sorted(found.values(), key=lambda one: (one.week_id, one.npi, one.guardrail))
 
 
 def asked_for(arguments: Sequence[str] | None, *, module: str, about: str | None) -> tuple[Practice, Path, int]:

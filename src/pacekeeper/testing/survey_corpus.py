@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pacekeeper.testing._answers import PlantedBreach
 from pacekeeper.testing.redcap_project import RedcapProject, Row, dictionary_row
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ respondent = { field = "gad7_who", values = { 1 = "self", 2 = "caregiver" } }
 _FOUR = "0, Not at all | 1, Several days | 2, More than half the days | 3, Nearly every day"
 _FIVE = "1, Never | 2, Rarely | 3, Sometimes | 4, Often | 5, Always"
 _PULSE = ("exhausted", "detached", "notes_at_home", "supported", "fair_load")
+#: Sheets of a team below which answers may be hidden, and the benchmark of the practice articles.
+_LEAST_SHEETS, _BENCHMARK = 10, 0.482
 _LENGTHS = {"phq9": 9, "gad7": 7}
 
 
@@ -44,7 +47,8 @@ class SurveyCorpus:
     """Two projects and their site files.
 
     mrns: identifiers of the clients in the project that the practice's EHR knows; forms: PHQ-9 and GAD-7 forms with at
-    least one answer and a client. dirt: faulty records by kind. sheets: handed-in staff sheets.
+    least one answer and a client. dirt: faulty records by kind. sheets: handed-in staff sheets. answer_key: what the
+    staff's answers lead to.
     """
 
     clients: RedcapProject
@@ -55,6 +59,7 @@ class SurveyCorpus:
     forms: int
     sheets: int
     dirt: dict[str, int]
+    answer_key: tuple[PlantedBreach, ...]
 
     @property
     def projects(self) -> dict[str, RedcapProject]:
@@ -77,9 +82,11 @@ def build_surveys(practice: Practice, *, seed: int = 7, every: int = 12) -> Surv
     clients = RedcapProject(
         _client_fields(), rows, "Measures", surveys=frozenset({"phq9"}), missing_data_codes=MISSING_CODES
     )
-    sheets, staff_file = _staff(practice, rng)
+    sheets, staff_file, answer_key = _staff(practice, rng)
     staff = RedcapProject(_staff_fields(), sheets, "Pulse", surveys=frozenset({"pulse"}))
-    return SurveyCorpus(clients, staff, CLIENT_FILE, staff_file, frozenset(chosen), forms, len(sheets), dirt)
+    return SurveyCorpus(
+        clients, staff, CLIENT_FILE, staff_file, frozenset(chosen), forms, len(sheets), dirt, answer_key
+    )
 
 
 def _weeks_seen(practice: Practice) -> dict[str, list[date]]:
@@ -100,12 +107,12 @@ def _weeks_seen(practice: Practice) -> dict[str, list[date]]:
 
 
 def _forms(record: str, weeks: Sequence[date], rng: random.Random) -> Iterator[Row]:
-    """One PHQ-9 and one GAD-7 a week; scores drift down. One form in fifty lacks an item."""
+    """One PHQ-9 and one GAD-7 a week; scores go down, item 9 is never positive. One form in fifty lacks an item."""
     level = rng.uniform(0.8, 2.2)
     for instance, monday in enumerate(weeks, 1):
         day = monday + timedelta(days=rng.randrange(5))
         for form, length in _LENGTHS.items():
-            codes = [str(min(3, max(0, round(rng.gauss(level, 0.6))))) for _ in range(length)]
+            codes = _codes(level, length)
             if rng.random() < 0.02:
                 codes[rng.randrange(length)] = rng.choice(["", "NASK"])
             whole = all(code.isdigit() for code in codes)
@@ -119,7 +126,14 @@ def _forms(record: str, weeks: Sequence[date], rng: random.Random) -> Iterator[R
             else:
                 row["gad7_who"] = "1" if rng.random() < 0.95 else "2"
             yield row
-        level = max(0.2, level + rng.uniform(-0.25, 0.1))
+        level = max(0.2, level - rng.uniform(0, 0.15))
+
+
+def _codes(level: float, length: int) -> list[str]:
+    """Answers whose mean is about `level`; of a PHQ-9 the last is 0."""
+    asked = length - 1 if length == _LENGTHS["phq9"] else length
+    whole, more = divmod(round(level * asked), asked)
+    return [str(min(3, whole + (place < more))) for place in range(asked)] + ["0"] * (length - asked)
 
 
 def _soil(rows: list[Row]) -> dict[str, int]:
@@ -156,8 +170,11 @@ def _staff_fields() -> list[Row]:
     return [*fields, dictionary_row("remark", "pulse", "notes")]
 
 
-def _staff(practice: Practice, rng: random.Random) -> tuple[list[Row], str]:
-    """Sheets of two waves, each open two weeks, about seven of ten invited people answering; and the site file."""
+def _staff(practice: Practice, rng: random.Random) -> tuple[list[Row], str, tuple[PlantedBreach, ...]]:
+    """Sheets of two waves, each open two weeks, about seven of ten invited people answering; the site file; verdicts.
+
+    One in four says to be burnt out, and three of four of the eastern team in the second wave.
+    """
     invited = {"east": 0, "west": 0}
     for role in practice.resources["PractitionerRole"]:
         if "end" not in role.get("period", {}):
@@ -166,24 +183,38 @@ def _staff(practice: Practice, rng: random.Random) -> tuple[list[Row], str]:
     last = practice.as_of.date() - timedelta(days=practice.as_of.date().weekday() + 28)
     waves = {"first": last - timedelta(weeks=12), "second": last}
     sheets: list[Row] = []
+    found: list[PlantedBreach] = []
     for opens in waves.values():
         for team, people in invited.items():
+            is_planted = (team, opens) == ("east", last)
+            first = len(sheets)
             for _ in range(people):
                 if rng.random() < 0.7:
-                    sheets.append(_sheet(len(sheets) + 1, team, opens + timedelta(days=rng.randrange(12)), rng))
+                    place = len(sheets) - first
+                    tired = place % 4 > 0 if is_planted else place % 4 == 2
+                    day = opens + timedelta(days=rng.randrange(12))
+                    sheets.append(_sheet(len(sheets) + 1, team, day, rng, exhausted=4 if tired else 1 + place % 2))
+            handed_in = len(sheets) - first
+            if is_planted and handed_in >= _LEAST_SHEETS:
+                tired_n = handed_in - (handed_in + 3) // 4
+                why = f"{tired_n} of {handed_in} sheets say burnt out, where 0.482 is the benchmark"
+                margin = tired_n / handed_in - _BENCHMARK
+                found.append(PlantedBreach("burnout_prevalence", "team", team, opens, "warn", why, margin))
     rng.shuffle(sheets)
-    return sheets, _staff_file(waves, invited)
+    return sheets, _staff_file(waves, invited), tuple(found)
 
 
-def _sheet(number: int, team: str, day: date, rng: random.Random) -> Row:
-    answers = {name: str(rng.randint(1, 5)) for name in _PULSE if rng.random() < 0.98}
+def _sheet(number: int, team: str, day: date, rng: random.Random, *, exhausted: int) -> Row:
+    answers = {name: str(rng.randint(1, 5)) for name in _PULSE[1:] if rng.random() < 0.98}
+    answers = {_PULSE[0]: str(exhausted), **answers}
     stamp = f"{day.isoformat()} {rng.randrange(8, 20):02d}:{rng.randrange(60):02d}:00"
     return {"record_id": str(number), "pulse_timestamp": stamp, "team": team, **answers, "pulse_complete": "2"}
 
 
 def _staff_file(waves: dict[str, date], invited: dict[str, int]) -> str:
-    lines = ["# An anonymous survey; see docs/connectors/redcap.md.", "[staff_survey]", 'instrument = "pulse"']
-    lines += ['team = "team"', f"items = [{', '.join(f'{name!r}' for name in _PULSE)}]"]
+    lines = ["# An anonymous survey; see docs/connectors/redcap.md.", "[staff_survey]", 'instrument = "mini_z"']
+    lines += ['form = "pulse"', 'team = "team"', f'item_codes = {{ {_PULSE[0]} = "1" }}']
+    lines += [f"items = [{', '.join(f'{name!r}' for name in _PULSE)}]"]
     asked = ", ".join(f"{team} = {people}" for team, people in invited.items())
     for name, opens in waves.items():
         closes = opens + timedelta(days=13)

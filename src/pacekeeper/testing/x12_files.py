@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from pacekeeper.testing._answers import PlantedBreach, of_practice
+from pacekeeper.testing._calendar import month_before
 from pacekeeper.testing._x12_claims import BillingKey, Outcome, Service, outcome_of, services_of
 from pacekeeper.testing._x12_sets import acknowledgement, claim_set, remittance
 from pacekeeper.testing.practice import Practice, asked_for
@@ -25,16 +27,19 @@ STATUS = ("HN", "005010X214")
 REMITS = ("HP", "005010X221A1")
 #: Claims in one remittance; the implementation guide recommends no more.
 _MOST_CLAIMS = 10_000
+#: Share of claims that payers deny in one month, the limit, and lines below which a share says little.
+_SHARE_DENIED_ONCE, _DENIAL_LIMIT, _LEAST_LINES = 0.2, 0.1, 40
 #: Days from a practice week's Monday to its claims, to the answer, and to the money.
 _SENT_AFTER, _ANSWERED_AFTER, _PAID_AFTER, _REVERSED_AFTER = 7, 8, 21, 35
 
 
 @dataclass(frozen=True)
 class BillingFiles:
-    """files: content by name; key: what must come out of them, money in cents."""
+    """files: content by name; key: what must come out of them, money in cents; answer_key: verdicts they lead to."""
 
     files: Mapping[str, bytes]
     key: BillingKey
+    answer_key: tuple[PlantedBreach, ...] = ()
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,22 +48,38 @@ class BillingFiles:
 
 
 def billing_files(practice: Practice, *, seed: int = 7, broken_sets: int = 1) -> BillingFiles:
-    """The files of a practice up to its `as_of`. broken_sets: sets with a wrong count, beside the whole ones."""
+    """The files of a practice up to its `as_of`. broken_sets: sets with a wrong count, beside the whole ones.
+
+    Payers deny few claims, but every fifth of those that they decide in the month before the last.
+    """
     weeks: defaultdict[date, list[Service]] = defaultdict(list)
     for service in services_of(practice, seed=seed):
         weeks[service.day - timedelta(days=service.day.weekday())].append(service)
     files: dict[str, bytes] = {}
     key = BillingKey()
     last_day = practice.as_of.date()
+    hard = month_before(month_before(last_day))
+    lines = denied = 0
     for number, monday in enumerate(sorted(weeks), 1):
-        outcomes = [outcome_of(service, seed=seed) for service in weeks[monday]]
+        is_hard = (monday + timedelta(days=_PAID_AFTER)).replace(day=1) == hard
+        more = {"denied": _SHARE_DENIED_ONCE} if is_hard else {}
+        outcomes = [outcome_of(service, seed=seed, **more) for service in weeks[monday]]
+        if is_hard:
+            lines += sum(outcome.is_accepted for outcome in outcomes)
+            denied += sum(outcome.result == "denied" for outcome in outcomes)
         _write_week(files, key, number, monday, outcomes, last_day)
     for number in range(broken_sets):
         at = _at(last_day, 0)
         whole = Envelope(*CLAIMS, 9_000 + number, at).file([claim_set(weeks[max(weeks)][:1], "0001", at)])
         files[f"claims-broken-{number + 1}.837"] = whole.replace(b"~\nSE*", b"~\nSE*9", 1)
         key.broken_sets += 1
-    return BillingFiles(files, key)
+    return BillingFiles(files, key, tuple(_answers(hard, lines, denied)))
+
+
+def _answers(month: date, lines: int, denied: int) -> Iterable[PlantedBreach]:
+    if lines >= _LEAST_LINES and denied / lines > _DENIAL_LIMIT:
+        why = f"{denied} of {lines} lines denied at first in the month"
+        yield of_practice("denial_rate", month, why, denied / lines - _DENIAL_LIMIT)
 
 
 def _write_week(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo practice lives.")] = Path(".pacekeeper/demo"),
     clinicians: Annotated[int, typer.Option(help="Size of the practice.", min=12)] = 40,
-    weeks: Annotated[int, typer.Option(help="Weeks of history.", min=12)] = 26,
+    weeks: Annotated[int, typer.Option(help="Weeks of history.", min=12)] = 28,
     seed: Annotated[int, typer.Option(help="Another seed is another practice.")] = 7,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of reading again.")] = False,  # noqa: FBT002 - typer
 ) -> None:
@@ -53,13 +53,17 @@ def demo(
 def _describe(console: Console, served: ServedPractice) -> None:
     """One line per source: which connector reads what, from where."""
     systems = served.systems
-    resources = sum(map(len, systems.practice.resources.values()))
+    practice = systems.practice
+    resources = sum(map(len, practice.resources.values()))
+    logged = sum(text.count("\n") - 1 for text in practice.activity.values())
+    files = len(practice.files) + len(practice.office)
     for source, connector, what in (
         ("ehr", "fhir", f"{resources:,} resources of an EHR at {served.ehr.url}"),
         ("billing", "x12", f"{len(systems.billing.files)} files: claims (837P), answers (277CA), remittances (835)"),
         ("surveys", "redcap", f"PHQ-9 and GAD-7 of {len(systems.surveys.mrns)} clients at {served.redcap.api_url}"),
         ("pulse", "redcap", f"{systems.surveys.sheets} sheets of an anonymous staff survey, on the same server"),
-        ("staff", "tabular", f"{len(systems.practice.files)} CSV files: employment, leave, calendar blocks"),
+        ("staff", "tabular", f"{files} CSV files: employment, leave, calendar, time sheets, reminders, pay, rates ..."),
+        ("activity", "tabular", f"{logged:,} entries of the EHR's activity log, a file a month"),
     ):
         console.print(f"  {source:<8} {connector:<8} [dim]{what}[/]")
 
