@@ -78,6 +78,13 @@ def test_a_sheet_lands_with_its_week_its_team_and_its_answers(server: RedcapServ
     assert waves == {key("survey_team", "east"): 9, key("survey_team", "west"): 7}
 
 
+def test_the_items_of_a_published_instrument_have_its_numbers(server: RedcapServer, tmp_path: Path) -> None:
+    numbered = STAFF_FILE.replace('team = "team"', 'team = "team"\nitem_codes = { exhausted = "1" }')
+    made = redcap(server, tmp_path, numbered)
+    made.read()
+    assert {item["item"] for item in made.wanted("staff_survey_item")} >= {"1", "hours", "barrier___1"}
+
+
 def test_nothing_that_names_or_times_a_person_reaches_the_boundary_or_lands(
     server: RedcapServer, tmp_path: Path
 ) -> None:
