@@ -130,7 +130,8 @@ ALERT_RESPONSE = Mart(
             "text",
             "",
             "off_track, reliable_drop, alliance_low, safety_item, no_show_run, overdue_measure or unknown. One open "
-            "alert of a kind per client and instrument: the next is derived only after a score in between was well.",
+            "alert of a kind per client and instrument: the next is derived only after a score in between was well; of "
+            "safety items, one for each positive answer.",
             rules=("O02",),
         ),
         MartColumn("client_key", "text", "", "Key of the client: `client_match.person_key`."),
@@ -138,7 +139,8 @@ ALERT_RESPONSE = Mart(
             "clinician_key",
             "text",
             "",
-            "Person the alert is for; of a derived one, whom the client saw last. `none` where nobody is known.",
+            "Person the alert is for; of a derived one, whose appointment was missed, else whom the client saw last. "
+            "`none` where nobody is known.",
         ),
         MartColumn("supervisor_key", "text", "", "Their clinical supervisor on that day. Null: none but themselves."),
         MartColumn("route_to", "text", "", "supervisor, or clinical_lead where there is none."),
@@ -159,7 +161,7 @@ ALERT_RESPONSE = Mart(
             "flag",
             "",
             "Whether therapist and supervisor were told in time, of recorded off-track alerts. Null: not due yet, "
-            "another kind, or derived, of which nobody is told by a source.",
+            "another kind, a false positive, or derived, of which nobody is told by a source.",
             rules=("O02",),
         ),
         MartColumn(

@@ -25,18 +25,25 @@ _PREFERRED = ("self", "caregiver", "clinician", "unknown")
 def alert(tables: CanonicalTables, policy: Policy) -> Table:
     """One row per alert: those that a source recorded, and those that follow from scores and attendance.
 
-    What a source recorded is not derived again: the same kind, client and, where it is named, response.
+    What a source recorded is not derived again: the same kind, client and, where they are named, instrument and
+    response. `answered_at`: when the answer behind it was given; where none is named, when it was raised.
     """
     recorded = _recorded(tables)
     derived = ibis.union(_score_runs(tables, policy), _safety_answers(tables), _missed(tables)).filter(
         lambda t: t.created_s <= seconds(tables.as_of)
     )
     known = recorded.select(
-        known_client="client_key", known_group="dedup", known_trigger="trigger_response_key", known_s="created_s"
+        known_client="client_key",
+        known_group="dedup",
+        known_instrument="instrument",
+        known_trigger="trigger_response_key",
+        known_s="created_s",
     )
     met = derived.inner_join(known, [derived.client_key == known.known_client, derived.dedup == known.known_group])
     is_same = ibis.coalesce(met.known_trigger == met.trigger_response_key, literal(value=False)) | (
-        (met.known_s >= met.created_s - SECONDS_PER_DAY) & (met.known_s < met.until_s)
+        (met.known_s >= met.created_s - SECONDS_PER_DAY)
+        & (met.known_s < met.until_s)
+        & (met.known_instrument.isnull() | (met.known_instrument == met.instrument))
     )
     told = met.filter(is_same).select("alert_key").distinct()
     own = derived.anti_join(told, "alert_key").drop("until_s")
@@ -52,7 +59,9 @@ def _recorded(tables: CanonicalTables) -> Table:
     found = with_client_person(tables.clinical_alert, tables)
     links = crosswalk(tables).select("clinician_key", "person_key")
     found = found.left_join(links, "clinician_key")
-    asked = tables.measure_response.select(asked_key="response_key", instrument="instrument")
+    asked = tables.measure_response.select(
+        asked_key="response_key", instrument="instrument", given_at="administered_at"
+    )
     found = found.left_join(asked, found.trigger_response_key == asked.asked_key)
     return found.select(
         "alert_key",
@@ -66,6 +75,7 @@ def _recorded(tables: CanonicalTables) -> Table:
         clinician_key=found.person_key,
         created_at=found.created_at,
         created_s=seconds(found.created_at),
+        answered_at=ibis.coalesce(found.given_at, found.created_at),
         therapist_notified_at=found.therapist_notified_at,
         supervisor_notified_at=found.supervisor_notified_at,
     )
@@ -84,6 +94,7 @@ def _derived(rows: Table, *, key: str, kind: Value, until_s: Value) -> Table:
         dedup=_dedup(kind),
         clinician_key=rows.clinician_key,
         created_s=seconds(rows.created_at),
+        answered_at=rows.created_at,
         therapist_notified_at=ibis.null("timestamp('UTC', 6)"),
         supervisor_notified_at=ibis.null("timestamp('UTC', 6)"),
         until_s=until_s,
@@ -204,7 +215,7 @@ def alert_followed(tables: CanonicalTables, policy: Policy) -> Table:
     by_day = rows.created_at + latest
     return rows.mutate(
         review_due_at=ibis.least(rows.enough_at.coalesce(by_day), by_day),
-        safety_due_at=rows.created_at + ibis.interval(seconds=int(safety.number("within") * SECONDS_PER_HOUR)),
+        safety_due_at=rows.answered_at + ibis.interval(seconds=int(safety.number("within") * SECONDS_PER_HOUR)),
         sessions_n=rows.sessions_n.fill_null(0),
         sessions_to_review=ifelse(rows.reviewed_at.isnull(), ibis.null("int64"), rows.sessions_to_review.fill_null(0)),
     )
@@ -228,15 +239,29 @@ def _actions(tables: CanonicalTables) -> Table:
 def _risk_notes(tables: CanonicalTables, policy: Policy) -> Table:
     """`noted_s`: the first note marked as reviewed for risk, of a session about or after the answer."""
     rows = tables.alert
-    rows = rows.filter(rows.kind == "safety_item").select("alert_key", "client_key", "created_s")
-    notes = tables.note.filter(ibis.coalesce(tables.note.is_risk_reviewed, literal(value=False)))
-    notes = notes.select("session_key", written_s=seconds(ibis.coalesce(notes.signed_at, notes.created_at)))
+    rows = rows.filter(rows.kind == "safety_item")
+    rows = rows.select("alert_key", "client_key", answered_s=seconds(rows.answered_at))
+    notes = tables.note
+    is_reviewed = ibis.coalesce(notes.is_risk_reviewed, literal(value=False)) & (notes.status != "entered_in_error")
+    notes = notes.filter(is_reviewed)
+    by_seat = tables.session.filter(tables.session.appointment_key.notnull())
+    by_seat = by_seat.select(seat_key="appointment_key", seat_session="session_key")
+    notes = notes.left_join(by_seat, notes.appointment_key == by_seat.seat_key)
+    notes = with_client_person(notes, tables)
+    notes = notes.select(
+        noted_person=notes.client_key,
+        session_key=ibis.coalesce(notes.session_key, notes.seat_session),
+        written_s=seconds(ibis.coalesce(notes.signed_at, notes.created_at)),
+    )
     held = tables.client_session.select("session_key", "client_key", "start_s", "end_s").inner_join(
         notes, "session_key"
     )
     met = rows.inner_join(held, "client_key")
-    about = about_session(met.created_s, met.start_s, met.end_s, outcome_policy(policy)) | (met.start_s > met.created_s)
-    met = met.filter(about & (met.written_s >= met.created_s) & (met.written_s <= seconds(tables.as_of)))
+    # The notes of a group are one for each client.
+    met = met.filter(met.noted_person.isnull() | (met.noted_person == met.client_key))
+    about = about_session(met.answered_s, met.start_s, met.end_s, outcome_policy(policy))
+    about = about | (met.start_s > met.answered_s)
+    met = met.filter(about & (met.written_s >= met.answered_s) & (met.written_s <= seconds(tables.as_of)))
     return met.group_by(noted_key=met.alert_key).aggregate(noted_s=met.written_s.min())
 
 

@@ -45,7 +45,6 @@ MARTS_NOT_COVERED = {
     "guardrail_result": "verdicts are compared by guardrail, below",
     **dict.fromkeys(
         (
-            "alert_response",
             "clinician_outcome",
             "revenue_service_line",
             "payer_contract_month",
@@ -61,9 +60,6 @@ MARTS_NOT_COVERED = {
 }
 GUARDRAILS_NOT_COVERED = dict.fromkeys(
     (
-        "offtrack_review",
-        "safety_review",
-        "dual_notification",
         "service_line_margin",
         "payer_contract_age",
     ),

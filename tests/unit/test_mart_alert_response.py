@@ -237,3 +237,38 @@ def test_what_no_source_recorded_is_derived_once_and_again_after_a_recovery() ->
     ]
     # Nobody can tell of a derived alert whom it reached.
     assert says(made, "dual_notification", "silent") is None
+
+
+@pytest.mark.rule("D10")
+def test_a_day_runs_from_the_answer_and_only_a_standing_note_about_the_client_counts() -> None:
+    made = practice()
+    # Answered on the second Monday at ten; the source raised an alert at nine the next morning.
+    raised(
+        made,
+        "told",
+        kind="safety_item",
+        trigger_response_key=positive(made, "told"),
+        created_at=made.at(made.day(1, 1), "09:00"),
+    )
+    acted(made, "told", "reviewed", made.day(1, 1), "12:00")
+    for client, over in (("seat", {}), ("withdrawn", {"status": "entered_in_error"}), ("another", {"client_key": "z"})):
+        positive(made, client)
+        made.session(made.day(1), "09:00", 50, clients=(client,), session_key=client, appointment_key=f"a-{client}")
+        noted(made, client, hours=2)
+        made.rows["note"][-1] |= {"session_key": None, "appointment_key": f"a-{client}", **over}
+    made.run(weeks=8)
+    found = {client: says(made, "safety_review", client) for client in ("told", "seat", "withdrawn", "another")}
+    assert found == {"told": BREACH, "seat": PASS, "withdrawn": BREACH, "another": BREACH}
+
+
+@pytest.mark.formula(22)
+def test_an_alert_recorded_for_one_instrument_leaves_another_one_open() -> None:
+    made = practice()
+    made.answer(made.day(1), 12, client="two")
+    last = made.answer(made.day(2), 19, client="two")
+    for week, total in ((1, 8), (2, 15)):
+        made.answer(made.day(week), total, client="two", instrument="gad7")
+    raised(made, "two", kind="off_track", trigger_response_key=last, created_at=made.at(made.day(2), "12:00"))
+    made.run(weeks=8)
+    rows = made.select("SELECT instrument, origin FROM marts.alert_response ORDER BY instrument")
+    assert [tuple(row.values()) for row in rows] == [("gad7", "derived"), ("phq9", "recorded")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from tests.oracle.marts.alerts import alert_response
 from tests.oracle.marts.attendance import attendance_week
 from tests.oracle.marts.attendance_month import attendance_band_month, attendance_month
 from tests.oracle.marts.case_weight import case_weight_rater
@@ -43,6 +44,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
     {
         "clinician_week": clinician_week,
         "denials": denials,
+        "alert_response": alert_response,
         "intake_funnel": intake_funnel,
         "retention_dropout": retention_dropout,
         "early_termination_quarter": early_termination_quarter,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,35 +14,45 @@ from tests.oracle.weeks import Week, day_stretch, monday_of
 
 
 def client_no_show_week(practice: Practice) -> MartRows:
-    notice = timedelta(hours=practice.rule("no_show", "late_cancel_window"))
     late = practice.rule("no_show_run", "late_cancel")
     outreach = Outreach(practice)
+    found: MartRows = {}
+    for client, seats in seats_by_client(practice).items():
+        for monday, row in _weeks(practice, client, seats, outreach, late).items():
+            found[client, monday] = row
+    return found
+
+
+def seats_by_client(practice: Practice) -> dict[str, list[tuple[Row, str]]]:
+    """Seats and what became of them, in order."""
+    notice = timedelta(hours=practice.rule("no_show", "late_cancel_window"))
     by_client: dict[str, list[tuple[Row, str]]] = defaultdict(list)
     for seat in sorted(practice.rows["appointment"], key=lambda a: (a["start_at"], a["appointment_key"])):
         became = outcome(seat, notice=notice)
         client = practice.client(seat["client_key"])
         if became is not None and client is not None:
             by_client[client].append((seat, became))
-    found: MartRows = {}
-    for client, seats in by_client.items():
-        for monday, row in _weeks(practice, client, seats, outreach, late).items():
-            found[client, monday] = row
-    return found
+    return by_client
+
+
+def runs(seats: list[tuple[Row, str]], late: str) -> Iterator[tuple[Row, str, int]]:
+    """Each seat with the missed ones in a row of its episode so far."""
+    missed: dict[Any, int] = defaultdict(int)
+    for seat, became in seats:
+        episode = seat["episode_key"]
+        if became == "no_show" or (became == "late_cancel" and late == "count"):
+            missed[episode] += 1
+        elif became in {"kept", "unreviewed"} or (became == "late_cancel" and late == "break"):
+            missed[episode] = 0
+        yield seat, became, missed[episode]
 
 
 def _weeks(
     practice: Practice, client: str, seats: list[tuple[Row, str]], outreach: Outreach, late: str
 ) -> dict[date, Row]:
-    runs: dict[Any, int] = defaultdict(int)
     by_week: dict[date, list[tuple[Row, str, int]]] = defaultdict(list)
-    for seat, became in seats:
-        episode = seat["episode_key"]
-        if became == "no_show" or (became == "late_cancel" and late == "count"):
-            runs[episode] += 1
-        elif became in {"kept", "unreviewed"} or (became == "late_cancel" and late == "break"):
-            runs[episode] = 0
-        monday = monday_of(practice.day("", seat["start_at"]))
-        by_week[monday].append((seat, became, runs[episode]))
+    for seat, became, run in runs(seats, late):
+        by_week[monday_of(practice.day("", seat["start_at"]))].append((seat, became, run))
     found = {}
     for monday, members in by_week.items():
         week = Week(monday, practice.home_tz)

@@ -15,6 +15,15 @@ _FUNNEL = Rule(
     day="month_id",
     ends="month_end_at",
 )
+_ALERT = Rule(
+    "alert_response",
+    "unreviewed_n",
+    (),
+    only=flag("asks_review"),
+    subject="alert_key",
+    day="created_on",
+    ends="review_due_at",
+)
 
 RULES: dict[str, Rule] = {
     "time_to_first_appointment": replace(
@@ -68,5 +77,19 @@ RULES: dict[str, Rule] = {
         subject="practice",
         day="month_id",
         ends="month_end_at",
+    ),
+    "offtrack_review": replace(
+        _ALERT,
+        needs=(("clinical_alert", "measure_response"), ("alert_action",), SESSIONS, ("session_participant",)),
+    ),
+    "safety_review": replace(
+        _ALERT,
+        value="unreviewed_risk_n",
+        needs=(("measure_response",), ("measure_item", "clinical_alert"), ("alert_action", "note")),
+        only=flag("asks_risk_review"),
+        ends="safety_due_at",
+    ),
+    "dual_notification": replace(
+        _ALERT, value="unnotified_n", needs=(("clinical_alert",),), only=flag("asks_notice"), ends="notice_due_at"
     ),
 }
