@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.postgres_cluster import Cluster, MissingPart
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,3 +39,19 @@ def testdata() -> Path:
             pytest.fail(f"PACEKEEPER_REQUIRE_TESTDATA is set, but {folder} is no folder")
         pytest.skip(f"no test data: {folder} is no folder; set PACEKEEPER_TESTDATA")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of this run's own; the test is skipped, with this reason, where there are no programs."""
+    try:
+        cluster = Cluster()
+    except MissingPart as missing:
+        if os.environ.get("PACEKEEPER_REQUIRE_POSTGRES"):
+            pytest.fail(f"PACEKEEPER_REQUIRE_POSTGRES is set, but {missing}")
+        pytest.skip(str(missing))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()

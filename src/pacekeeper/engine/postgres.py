@@ -40,6 +40,7 @@ _OPTIONS = {
 }
 #: Orders of text that are the order of code points, which is DuckDB's.
 _COLLATIONS = ("C", "POSIX", "C.UTF-8", "C.UTF8", "C.utf8")
+_OLDEST_SERVER = 150_000
 #: Held by the one process that writes.
 _WRITER_LOCK = 0x7061636B
 _TO_CREATE = "CREATE DATABASE <name> TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"
@@ -156,6 +157,8 @@ def import_driver() -> None:
 
 
 def _check_database(session: PostgresSession) -> None:
+    if session.raw.info.server_version < _OLDEST_SERVER:
+        raise ConfigError(f"{_where(session.raw)} is older than PostgreSQL {_OLDEST_SERVER // 10_000}: use a newer one")
     encoding, collation, is_copy = session.rows(
         "SELECT pg_encoding_to_char(encoding), "
         "CASE WHEN datlocprovider = 'i' THEN 'ICU' ELSE datcollate END, pg_is_in_recovery() "
