@@ -196,7 +196,7 @@ GUARDRAIL_BREACH = Mart(
             "weeks",
             "count",
             "weeks",
-            "From the beginning of the first to the end of the last period, in whole weeks.",
+            "From the beginning of the first to the end of the last period, to the nearest whole week.",
             needs=_JUDGED,
         ),
         MartColumn("severity_max", "text", "", "breach or warn, the worst; a change is what escalates."),

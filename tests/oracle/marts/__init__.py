@@ -12,6 +12,7 @@ from types import MappingProxyType
 from tests.oracle.marts.alerts import alert_response
 from tests.oracle.marts.attendance import attendance_week
 from tests.oracle.marts.attendance_month import attendance_band_month, attendance_month
+from tests.oracle.marts.breaches import guardrail_breach
 from tests.oracle.marts.case_weight import case_weight_rater
 from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
@@ -29,6 +30,7 @@ from tests.oracle.marts.no_shows import client_no_show_week
 from tests.oracle.marts.notes import note_timeliness, note_week
 from tests.oracle.marts.outcomes import episode_outcome
 from tests.oracle.marts.own_baseline import own_baseline_month
+from tests.oracle.marts.pay import pay_stability
 from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.reminders import reminder_month
 from tests.oracle.marts.routine import routine_month
@@ -44,6 +46,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
     {
         "clinician_week": clinician_week,
         "denials": denials,
+        "guardrail_breach": guardrail_breach,
         "alert_response": alert_response,
         "intake_funnel": intake_funnel,
         "retention_dropout": retention_dropout,
@@ -70,6 +73,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "routine_month": routine_month,
         "experiment_result": experiment_result,
         "staff_survey_agg": staff_survey_agg,
+        "pay_stability": pay_stability,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
     }
