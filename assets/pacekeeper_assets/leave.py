@@ -6,7 +6,7 @@ import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.in_force import whole
-from pacekeeper.measures.instant import day_number, seconds, utc_day
+from pacekeeper.measures.instant import day_number, seconds
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.needs import Input
 from pacekeeper.measures.tables import CanonicalTables
@@ -14,7 +14,7 @@ from pacekeeper.policy import Policy
 from pacekeeper_assets.completeness import with_known
 from pacekeeper_assets.employment import employment_runs
 from pacekeeper_assets.judging import CLINICIAN_MONTH, band
-from pacekeeper_assets.people import employment_of, with_person
+from pacekeeper_assets.people import employment_of, person, with_person
 from pacekeeper_assets.periods import PERSON_MONTH
 from pacekeeper_assets.practice_facts import needs_of, ratio
 
@@ -94,12 +94,24 @@ def _account(rows: Table, ledger: Table) -> Table:
 def _last_leave(rows: Table, ledger: Table, tables: CanonicalTables) -> Table:
     """Number of the last day of leave up to the month's end, by the ledger or the calendar."""
     noted = ledger.filter(ledger.kind.isin(_RESTING)).select("person_key", "entry_no")
-    blocks = with_person(tables.schedule_block.filter(tables.schedule_block.kind == "pto"), tables)
-    planned = blocks.select("person_key", entry_no=utc_day(seconds(blocks.start_at)))
-    days = ibis.union(noted, planned, distinct=True)
+    days = ibis.union(noted, _planned(tables), distinct=True)
     met = rows.select(*_KEYS, "last_no").inner_join(days, "person_key")
     met = met.filter(met.entry_no <= met.last_no)
     return met.group_by(*_KEYS).aggregate(last_leave_no=met.entry_no.max())
+
+
+def _planned(tables: CanonicalTables) -> Table:
+    """Every local day that a leave block of the calendar touches, before the first judged week, too."""
+    blocks = with_person(tables.schedule_block.filter(tables.schedule_block.kind == "pto"), tables)
+    blocks = blocks.inner_join(person(tables), "person_key")
+    blocks = blocks.select("person_key", "zone", from_s=seconds(blocks.start_at), to_s=seconds(blocks.end_at))
+    days = tables.calendar_day
+    days = days.select(
+        "zone", day_no=day_number(days.local_date), day_from_s=seconds(days.starts_at), day_to_s=seconds(days.ends_at)
+    )
+    met = blocks.inner_join(days, "zone")
+    met = met.filter((met.day_from_s < met.to_s) & (met.day_to_s > met.from_s))
+    return met.select("person_key", entry_no="day_no")
 
 
 def _sick(rows: Table, ledger: Table) -> Table:
@@ -131,7 +143,7 @@ _DUE = (
 )
 _SICK = Input("pto_ledger", ("clinician_key", "entry_date"), {"kind": ("sick",)})
 _EMPLOYED = Input("employment", ("clinician_key", "start_date"))
-_REST = (_LEDGER, Input("schedule_block", ("clinician_key", "start_at"), {"kind": ("pto",)}))
+_REST = (_LEDGER, Input("schedule_block", ("clinician_key", "start_at", "end_at"), {"kind": ("pto",)}))
 _USED = needs_of(_LEDGER, _DUE, _EMPLOYED)
 _RESTED = needs_of(_REST, _EMPLOYED)
 _NO_LEDGER = "Null: no PTO ledger knows the person."
@@ -148,6 +160,7 @@ LEAVE_MONTH = Mart(
         "calendar_day",
         "clinician",
         "person_match",
+        "location",
         "employment",
         "pto_ledger",
         "schedule_block",
@@ -179,7 +192,7 @@ LEAVE_MONTH = Mart(
             "number",
             "hours",
             "Leave accrued in the year so far; without any accrual the grants, each earned evenly from its month to "
-            f"December. {_NO_LEDGER}",
+            "December. Null: no PTO ledger knows the person, or it names neither.",
             needs=needs_of(_DUE),
             rules=("H01",),
         ),

@@ -91,7 +91,7 @@ def _events(rows: Table, measure: str, amount: Value | None = None) -> Table:
 def _sick_days(tables: CanonicalTables) -> Table:
     """Each day once, whether the ledger or the calendar names it."""
     entries = with_person(tables.pto_ledger.filter(tables.pto_ledger.kind == "sick"), tables)
-    entries = entries.filter(ibis.coalesce(entries.is_approved, literal(value=True)) & (entries.hours > 0))
+    entries = entries.filter(ibis.coalesce(entries.is_approved, literal(value=True)) & (entries.hours != 0))
     blocks = tables.person_block.filter(tables.person_block.kind == "sick")
     days = ibis.union(
         entries.select("person_key", day_no=day_number(entries.entry_date)),

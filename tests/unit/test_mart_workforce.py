@@ -183,6 +183,15 @@ def test_ninety_one_days_without_leave_are_a_breach() -> None:
     assert month(made, JUNE)["no_leave_90d_n"] == 1
 
 
+@pytest.mark.rule("H01")
+def test_leave_of_the_calendar_ends_with_its_last_local_day() -> None:
+    made = resting()
+    # one block for two weeks, to the end of 15 June in New York
+    made.block(date(2026, 6, 2), "00:00", "24:00", kind="pto", key="p0", end_at=made.at(date(2026, 6, 16), "00:00"))
+    made.run(weeks=26)
+    assert leave(made, JUNE)["days_without_leave"] == 15
+
+
 @pytest.mark.edge_case(8)
 @pytest.mark.rule("H01")
 def test_who_is_on_parental_leave_is_not_told_to_take_leave() -> None:

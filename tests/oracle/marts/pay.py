@@ -1,4 +1,4 @@
-"""pay_stability: how pay swings, and what missed appointments took from it (decision 8, M9)."""
+"""pay_stability: how pay swings, what missed appointments and denials took from it (decision 8, M9)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from statistics import fmean, stdev
 from tests.oracle.marts.attendance import outcome
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import next_month
+from tests.oracle.marts.denials import Claims
 from tests.oracle.marts.practice import MartRows, Practice, Row
 from tests.oracle.weeks import exact
 
 PERIODS = 6
 BY_SESSION = {"sessions", "charges", "collections"}
 BY_NOTHING_ELSE = {"fixed", "hours"}
+BY_MONEY = {"charges", "collections"}
 
 
 def pay_stability(practice: Practice) -> MartRows:
-    weeks = _weeks(practice)
+    weeks, denied = _weeks(practice), _denied(practice)
     found: MartRows = {}
     for person, paid in _paid(practice).items():
         for place, (start, end) in enumerate(sorted(paid)):
@@ -29,13 +31,16 @@ def pay_stability(practice: Practice) -> MartRows:
             pay = sum(r["pay_cents"] for r in paid[start, end])
             recent = [sum(r["pay_cents"] for r in paid[key]) for key in sorted(paid)[: place + 1]][-PERIODS:]
             basis = None if plan is None else plan["basis"]
+            tiers = _tiers(practice, plan, [w for w in weeks[person] if start <= w["week_id"] <= end])
+            asked = sum(cents for day, cents in denied[person] if start <= day <= end)
             found[person, start, end] = {
                 "kind": None if plan is None else plan["kind"],
                 "basis": basis,
                 "pay_cents": pay,
                 "cv_6p": stdev(recent) / fmean(recent) if len(recent) == PERIODS and sum(recent) else None,
                 "lost_to_no_show_cents": _lost_to_no_show(practice, person, basis, pay, start, end),
-                **_tiers(practice, plan, [w for w in weeks[person] if start <= w["week_id"] <= end]),
+                "lost_to_denial_cents": _lost_to_denial(practice, plan, tiers["tier"], asked),
+                **tiers,
             }
     return found
 
@@ -84,6 +89,36 @@ def _lost_to_no_show(
             kept += became == "kept"
             lost += became in {"no_show", "late_cancel"} and not seat["is_billable_cancel"]
     return floor(Fraction(pay * lost, kept) + Fraction(1, 2)) if kept else None
+
+
+def _denied(practice: Practice) -> dict[str, list[tuple[date, int]]]:
+    """By rendering person: lines of which the latest decision is a denial, its day and what they asked for."""
+    claims = Claims(practice)
+    found: dict[str, list[tuple[date, int]]] = defaultdict(list)
+    for claim in claims.found.values():
+        for decisions in claim.lines.values():
+            last = decisions[-1]
+            sent = claims.sent.get(last.processing["claim_key"], {})
+            person = practice.person(last.processing["clinician_key"] or sent.get("clinician_key"))
+            if last.family is not None and person is not None:
+                found[person].append((last.day, last.charge_cents))
+    return found
+
+
+def _lost_to_denial(practice: Practice, plan: Row | None, tier: int | None, asked: int) -> int | None:
+    if plan is None or plan["basis"] not in BY_NOTHING_ELSE | BY_SESSION:
+        return None
+    if plan["basis"] not in BY_MONEY:
+        return 0
+    shares = {
+        r["from_sessions"]: r["share"]
+        for r in practice.rows["comp_plan_tier"]
+        if r["comp_plan_key"] == plan["comp_plan_key"]
+    }
+    share = shares.get(tier, plan["share"])
+    if share is None or not practice.knows(None, "claim_payment"):
+        return None
+    return floor(asked * exact(share) + Fraction(1, 2))
 
 
 def _tiers(practice: Practice, plan: Row | None, weeks: list[Row]) -> Row:
