@@ -51,8 +51,6 @@ MARTS_NOT_COVERED = {
             "payer_contract_month",
             "payer_mix",
             "reconciliation",
-            "clinician_signal",
-            "systemic_signal",
         ),
         LATER,
     ),

@@ -35,6 +35,7 @@ from tests.oracle.marts.practice import MartRows, Practice
 from tests.oracle.marts.reminders import reminder_month
 from tests.oracle.marts.routine import routine_month
 from tests.oracle.marts.schedule import schedule_design_week
+from tests.oracle.marts.signals import clinician_signal, systemic_signal
 from tests.oracle.marts.staff_survey import staff_survey_agg
 from tests.oracle.marts.trajectory import measure_trajectory
 from tests.oracle.marts.trend import utilization_trend
@@ -47,6 +48,8 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "clinician_week": clinician_week,
         "denials": denials,
         "guardrail_breach": guardrail_breach,
+        "clinician_signal": clinician_signal,
+        "systemic_signal": systemic_signal,
         "alert_response": alert_response,
         "intake_funnel": intake_funnel,
         "retention_dropout": retention_dropout,
