@@ -9,7 +9,6 @@ from pacekeeper.expr import Table, ifelse, literal
 from pacekeeper.measures.instant import day_number, seconds
 from pacekeeper.measures.mart import Step
 from pacekeeper.measures.tables import CanonicalTables
-from pacekeeper_assets.completeness import activity
 from pacekeeper_assets.people import with_person
 
 #: Layers of these kinds state the values of a full-time person; of other kinds they are meant as they stand.
@@ -51,14 +50,11 @@ def band_input(tables: CanonicalTables) -> Table:
         distinct=True,
     )
     whole = asked.cross_join(everybody).left_join(found, ["guardrail_id", "input_key"])
-    whole = whole.cross_join(activity(tables))
-    # An EHR that answers, and shows neither an appointment nor a session of anybody, may not have been allowed to.
-    is_silent = (whole.input_key != "") & (whole.activity_n == 0)
     return whole.select(
         "guardrail_id",
         "input_key",
         "complete_until_s",
-        lacks_source=(whole.groups_found_n.fill_null(0) < whole.groups_n) | is_silent,
+        lacks_source=whole.groups_found_n.fill_null(0) < whole.groups_n,
     )
 
 

@@ -66,9 +66,3 @@ def with_known(rows: Table, tables: CanonicalTables, *entities: str) -> Table:
     )
     found = rows.left_join(known, "person_key").drop("person_key_right")
     return found.mutate(**{f"knows_{entity}": found[f"knows_{entity}"].fill_null(0) > 0 for entity in entities})
-
-
-def activity(tables: CanonicalTables) -> Table:
-    """One row: `activity_n`, how many appointments and sessions of anybody are known."""
-    both = ibis.union(tables.appointment.select("source"), tables.session.select("source"))
-    return both.aggregate(activity_n=both.count())
