@@ -63,6 +63,8 @@ def _allowed(tables: CanonicalTables) -> Table:
     priced = priced.filter(
         (priced.from_no <= priced.service_no) & ibis.coalesce(priced.to_no >= priced.service_no, literal(value=True))
     )
+    newest = ibis.window(group_by="payment_line_key", order_by=[ibis.desc("from_no"), "rate_cents"])
+    priced = priced.mutate(place=ibis.row_number().over(newest)).filter(lambda t: t.place == 0)
     months = tables.practice_month.select("month_id", "first_no", "last_no")
     dated = priced.inner_join(months, [priced.service_no >= months.first_no, priced.service_no <= months.last_no])
     return dated.group_by("month_id", "contract").aggregate(
@@ -117,8 +119,8 @@ PAYER_CONTRACT_MONTH = Mart(
             "allowed_to_rate_ratio",
             "number",
             "ratio",
-            "Allowed by first payers / rate x units, over paid lines of the month of service whose code has a rate. "
-            "Null: no such line.",
+            "Allowed by first payers / newest rate in force x units, over lines of the month of service for which they "
+            "allow something and whose code has a rate. Null: no such line.",
             needs=_MATCHED,
             rules=("F03",),
         ),

@@ -48,7 +48,6 @@ MARTS_NOT_COVERED = {
         (
             "clinician_outcome",
             "revenue_service_line",
-            "payer_contract_month",
             "payer_mix",
             "reconciliation",
         ),
@@ -56,10 +55,7 @@ MARTS_NOT_COVERED = {
     ),
 }
 GUARDRAILS_NOT_COVERED = dict.fromkeys(
-    (
-        "service_line_margin",
-        "payer_contract_age",
-    ),
+    ("service_line_margin",),
     "its mart is not computed a second way yet",
 )
 

@@ -262,6 +262,10 @@ def test_a_contract_is_old_after_two_years() -> None:
 @pytest.mark.rule("F03")
 def test_what_is_allowed_is_held_against_the_rate() -> None:
     made = rated(date(2025, 2, 1))
+    # Nobody ended the rate of before.
+    made.rows["payer_contract"].append(
+        made.rows["payer_contract"][0] | {"rate_key": "old", "rate_cents": 6_000, "effective_from": date(2022, 2, 1)}
+    )
     charge(made, made.day(0), 15_000, claim_key="A", contract_code="north", procedure_code="90837")
     remit(made, made.day(0), "A", 9_000, charged=15_000, allowed_cents=9_000)
     made.run(weeks=10)

@@ -17,6 +17,7 @@ from tests.oracle.marts.case_weight import case_weight_rater
 from tests.oracle.marts.caseload import caseload_snapshot
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
+from tests.oracle.marts.contracts import payer_contract_month
 from tests.oracle.marts.denials import denials
 from tests.oracle.marts.ehr import ehr_time_week
 from tests.oracle.marts.endings import early_termination_quarter, retention_dropout
@@ -47,6 +48,7 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
     {
         "clinician_week": clinician_week,
         "denials": denials,
+        "payer_contract_month": payer_contract_month,
         "guardrail_breach": guardrail_breach,
         "clinician_signal": clinician_signal,
         "systemic_signal": systemic_signal,

@@ -92,4 +92,12 @@ RULES: dict[str, Rule] = {
     "dual_notification": replace(
         _ALERT, value="unnotified_n", needs=(("clinical_alert",),), only=flag("asks_notice"), ends="notice_due_at"
     ),
+    "payer_contract_age": Rule(
+        "payer_contract_month",
+        "rate_age_months",
+        (("payer_contract",),),
+        subject="contract",
+        day="month_id",
+        ends="month_end_at",
+    ),
 }
