@@ -19,6 +19,7 @@ from pacekeeper_assets.periods import PRACTICE_DAY
 RUN_FROM = 2
 _WORKDAYS = 5
 _NOT_A_SEAT = ("entered_in_error", "rescheduled")
+_NOT_SENT = ("preparation", "stopped", "entered_in_error")
 
 
 def business_day(tables: CanonicalTables, policy: Policy) -> Table:
@@ -104,7 +105,8 @@ def outreach(tables: CanonicalTables) -> Table:
     actions = tables.alert_action.filter(tables.alert_action.action == "outreach")
     acted = actions.inner_join(alerts, "alert_key")
     sent = tables.message
-    sent = with_client_person(sent.filter(sent.client_key.notnull() & (sent.direction == "out")), tables)
+    is_sent = (sent.direction == "out") & ibis.coalesce(sent.status.notin(_NOT_SENT), literal(value=True))
+    sent = with_client_person(sent.filter(sent.client_key.notnull() & is_sent), tables)
     return ibis.union(
         acted.select("client_key", reached_s=seconds(acted.acted_at)),
         sent.select("client_key", reached_s=seconds(ibis.coalesce(sent.sent_at, sent.received_at))),

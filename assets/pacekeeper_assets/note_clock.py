@@ -131,14 +131,17 @@ def _sittings(notes: Table, policy: Policy) -> Table:
 def _actions(notes: Table, tables: CanonicalTables) -> Table:
     """`actions_n` per note: what its author did on notes of its client, from its beginning until it was signed.
 
-    An action belongs to the note of that client and author that was begun last before it.
+    An action belongs to the note of that client and author that was begun last before it; of several begun at once, to
+    the first by key.
     """
     by = ["person_key", "client_key"]
     entries = tables.ehr_event
     entries = entries.filter((entries.task_type == _NOTE_WORK) & entries.client_key.notnull())
     entries = with_client_person(with_person(entries, tables), tables)
     about = notes.filter(notes.client_key.notnull())
-    begun = about.group_by(*by, "created_s").aggregate(note_key=about.note_key.min(), signed_s=about.signed_s.max())
+    first = ibis.window(group_by=[*by, "created_s"], order_by="note_key")
+    begun = about.select(*by, "created_s", "note_key", "signed_s", nth=ibis.row_number().over(first))
+    begun = begun.filter(begun.nth == 0).drop("nth")
     points = ibis.union(
         begun.select(*by, at_s="created_s", begun_s="created_s", place=literal(0, "int8"), actions=literal(0, "int64")),
         entries.select(

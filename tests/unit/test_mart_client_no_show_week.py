@@ -81,6 +81,8 @@ def world() -> World:
         book(made, ["no_show", "no_show"], client)
     message(made, "thursday", date(2026, 1, 8))
     message(made, "friday", date(2026, 1, 9))
+    message(made, "friday", date(2026, 1, 7))
+    made.rows["message"][-1] |= {"message_key": "mistake", "status": "entered_in_error"}
     made.add("client", client_key="died", practice_key="p", part2_flag="unknown", is_deceased=True)
     for weekday in (3, 4):
         made.seat(made.day(0, weekday), "09:00", client="weekend", status="no_show")

@@ -282,6 +282,17 @@ def test_actions_belong_to_the_note_of_the_client_that_was_begun_last() -> None:
     assert made.week_row("ehr_time_week", 0)["note_actions_n"] == 100 + 10 + 12 + 100 + 30 + 100
 
 
+@pytest.mark.rule("D08")
+def test_of_two_notes_begun_at_once_the_first_has_the_actions_until_it_is_signed_itself() -> None:
+    made = practice()
+    soon, late = (seen(made, 0, "10:00", lag) for lag in (1, 3))
+    for clock, actions in (("10:30", 7), ("12:00", 100)):  # the second one after the first note was signed
+        work(made, made.day(0), clock, 1, actions=actions)
+        made.rows["ehr_event"][-1]["client_key"] = "k1"
+    made.run(weeks=1)
+    assert [row_of(made, name)["actions_n"] for name in (soon, late)] == [7, None]
+
+
 @pytest.mark.formula(17)
 @settings(max_examples=10, deadline=None)
 @given(lags=st.lists(st.one_of(st.none(), st.integers(-5, 400)), min_size=1, max_size=12))

@@ -14,7 +14,6 @@ from tests.oracle.marts.practice import MartRows, Practice, Row, ratio
 from tests.oracle.weeks import Week, monday_of
 
 AI = {"ai_assist", "ai_ambient"}
-SUPERVISED = {"associate", "trainee"}
 
 
 def elapsed_h(start: datetime, end: datetime) -> Fraction:
@@ -29,16 +28,11 @@ class Notes:
         self.sessions = {s["session_key"]: s for s in practice.rows["session"]}
         self.by_appointment = {s["appointment_key"]: s for s in practice.rows["session"] if s["appointment_key"]}
         self.appointments = {a["appointment_key"]: a for a in practice.rows["appointment"]}
-        supervised = {
-            practice.person(r["clinician_key"])
-            for r in practice.rows["clinician"]
-            if r["license_level"] in SUPERVISED or r["role"] == "intern"
-        }
         self.rows: dict[str, Row] = {}
         for note in practice.rows["note"]:
             author = self._author(note)
             if author is not None and note["status"] != "entered_in_error" and note["created_at"] <= practice.as_of:
-                self.rows[note["note_key"]] = self._timed(note, author, is_supervised=author in supervised)
+                self.rows[note["note_key"]] = self._timed(note, author)
         self._mark_bulk()
         self._count_actions()
 
@@ -58,7 +52,7 @@ class Notes:
             return "appointment", appointment["end_at"]
         return (None, None) if note["service_at"] is None else ("service", note["service_at"])
 
-    def _timed(self, note: Row, author: str, *, is_supervised: bool) -> Row:
+    def _timed(self, note: Row, author: str) -> Row:
         clock_from, ended = self._clock(note)
         signed = note["signed_at"]
         if signed is not None and signed > self.practice.as_of:
@@ -92,7 +86,7 @@ class Notes:
             "is_same_day": same_day,
             "is_prewritten": None if lag is None else lag < 0,
             "is_overdue": overdue,
-            "cosign_lag_h": elapsed_h(signed, cosigned) if is_supervised and signed and cosigned else None,
+            "cosign_lag_h": elapsed_h(signed, cosigned) if signed and cosigned else None,
             "amended_count": note["amended_count"],
             "is_bulk": None if signed is None else False,
             "actions_n": None,
