@@ -34,6 +34,10 @@ def activity_files(scene: Scene) -> dict[str, str]:
                 if at < scene.calendar.as_of:
                     row = (sessions[0].account, activity, client)
                     months.setdefault(f"{day:%Y-%m}", []).append((at, row))
+    for held in scene.diary.doubtful:
+        clock = scene.people[held.person].clock
+        month = months.setdefault(f"{clock.wall(held.start)[0]:%Y-%m}", [])
+        month.append((held.start + 1, (held.account, "Viewed Patient", held.clients[0])))
     zone = ZoneInfo(EAST_ZONE)
     return {
         f"activity_{month}.csv": to_csv(

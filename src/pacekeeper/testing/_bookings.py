@@ -259,10 +259,12 @@ class Desk:
                     part_of=identity,
                 )
             )
-        if status == "finished" and 0 < minutes <= _LONGEST:
+        if status != "entered-in-error":
             there = tuple(client.id for client in clients)
+            diary = self.caseload.diary
+            took_place = status == "finished" and 0 < minutes <= _LONGEST
             for one_account in (account, second) if second else (account,):
-                self.caseload.diary.held.append(
+                (diary.held if took_place else diary.doubtful).append(
                     Held(_index_of(one_account), one_account, start, minutes, identity, there, session_type)
                 )
         for number, client in enumerate(clients if session_type not in {"crisis", "group"} else ()):

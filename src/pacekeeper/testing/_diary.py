@@ -57,6 +57,8 @@ class Diary:
     """Everything so far, clinician by clinician, each in order of time."""
 
     held: list[Held] = field(default_factory=list)
+    #: Sessions of which a status or a length leaves open what they were.
+    doubtful: list[Held] = field(default_factory=list)
     seats: list[Seat] = field(default_factory=list)
     opened: list[Opened] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)

@@ -69,7 +69,7 @@ def hot_seat_quarter(practice: Practice) -> MartRows:
     found: MartRows = {}
     for (person, quarter), rows in by_quarter.items():
         last = next_month(next_month(quarter))
-        if last not in months:
+        if not {quarter, last} <= months:
             continue
         days = [r["hot_seat_days"] for r in rows if r["hot_seat_days"] is not None]
         expected = [r["hot_seat_expected_days"] for r in rows if r["hot_seat_expected_days"] is not None]

@@ -41,10 +41,12 @@ def quarter_bounds(practice: Practice, quarter: date) -> Row:
 
 
 def quarters(practice: Practice) -> list[date]:
-    """Quarters that have ended by as_of, from that in which the data begins."""
+    """Quarters that have ended by as_of, of three months with data."""
     assert practice.data_begins is not None
+    months = set(ended_months(practice))
     quarter, found = quarter_of(practice.day("", practice.data_begins)), []
     while local_midnight(next_quarter(quarter), practice.home_tz) <= practice.as_of:
-        found.append(quarter)
+        if quarter in months:
+            found.append(quarter)
         quarter = next_quarter(quarter)
     return found

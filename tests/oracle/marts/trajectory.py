@@ -37,7 +37,10 @@ class Episodes:
         self.of_session: dict[tuple[str, str | None], str | None] = {}
         self.attended: dict[str, dict[str, Row]] = defaultdict(dict)
         for row in practice.rows["session_participant"]:
-            session, client = self.sessions[row["session_key"]], practice.client(row["client_key"])
+            session, client = self.sessions.get(row["session_key"]), practice.client(row["client_key"])
+            # The session is in quarantine.
+            if session is None:
+                continue
             self.of_session[row["session_key"], client] = row["episode_key"]
             held = session["status"] in {"completed", "partial"}
             if row["attended"] and held:
