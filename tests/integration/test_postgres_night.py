@@ -23,7 +23,7 @@ from pacekeeper.mapping.night import map_sources
 from pacekeeper.settings import load_settings
 from pacekeeper_app.demo_systems import build_systems, serve_practice
 from pacekeeper_app.night import run_night
-from pacekeeper_assets import MARTS
+from pacekeeper_assets import CATALOGUE, MARTS
 from pacekeeper_assets.marts import build_marts
 from pacekeeper_assets.practice_resource import start_run
 from tests.integration.engine_rows import all_rows, differences
@@ -105,9 +105,12 @@ def test_readers_have_the_marts_and_nothing_restricted(nights: Nights) -> None:
         assert listed["bi"] == listed["marts"] >= {mart.name for mart in MARTS.values() if not mart.restricted}
         assert listed["restricted"] == {mart.name for mart in MARTS.values() if mart.restricted}
         tables = sorted(listed["marts"])
+        hidden = {rail.id for rail in CATALOGUE.guardrails.values() if MARTS[rail.mart].restricted}
+        marts = all_rows(theirs, [f"marts.{name}" for name in tables])
+        assert hidden & {cell for row in marts["marts.guardrail_result"] for cell in row if isinstance(cell, str)}
         assert all_rows(theirs, [f"bi.{name}" for name in tables]) == {
-            f"bi.{table.removeprefix('marts.')}": rows
-            for table, rows in all_rows(theirs, [f"marts.{name}" for name in tables]).items()
+            f"bi.{table.removeprefix('marts.')}": [row for row in rows if hidden.isdisjoint(map(str, row))]
+            for table, rows in marts.items()
         }
         assert differences(local, theirs, MARTS.values()) == [], "the command line reads what readers have"
 

@@ -176,6 +176,21 @@ def test_the_bi_copy_holds_marts_and_nothing_else(warehouse: Warehouse, tmp_path
         assert reader.execute("SELECT count(*) FROM duckdb_tables() WHERE schema_name <> 'marts'").fetchone() == (0,)
 
 
+def test_verdicts_on_one_persons_pay_or_leave_are_not_in_the_bi_copy(warehouse: Warehouse, tmp_path: Path) -> None:
+    with warehouse.connect() as connection:
+        connection.raw.execute("CREATE TABLE restricted.leave AS SELECT 'ana' AS clinician_key")
+        connection.raw.execute(
+            "CREATE TABLE marts.guardrail_result AS SELECT * FROM (VALUES ('rest', 'leave', 'ana'), "
+            "('hours', 'week', 'ana')) AS rows (guardrail_id, evidence_mart, subject_key)"
+        )
+        connection.raw.execute("CREATE TABLE marts.breach AS SELECT guardrail_id FROM marts.guardrail_result")
+    copy = tmp_path / "bi.duckdb"
+    warehouse.publish(copy, schemas=["marts"])
+    with duckdb.connect(copy, read_only=True) as reader:
+        assert reader.execute("FROM marts.guardrail_result").fetchall() == [("hours", "week", "ana")]
+        assert reader.execute("FROM marts.breach").fetchall() == [("hours",)]
+
+
 @pytest.mark.parametrize("point", ["stage.done.session_participant", "swap.done", "publish.before_replace"])
 def test_a_run_killed_at_a_named_point_leaves_nothing_that_the_next_does_not_repair(
     warehouse: Warehouse, tmp_path: Path, point: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pacekeeper.engine.faultpoint import faultpoint
+from pacekeeper.engine.readers import RESTRICTED_SCHEMA, VERDICTS, hidden_guardrails, without
 from pacekeeper.errors import RetryableError
 from pacekeeper.sql_text import sql_literal, sql_name
 
@@ -21,6 +22,7 @@ _LONGEST_WAIT = "30s"
 
 def publish(session: PostgresSession, schema: str = "marts") -> None:
     """Make the readers' tables equal to those of a schema, all or nothing; of each, only rows that differ are written.
+    What verdicts on restricted marts say is left out.
 
     A table whose columns changed is made anew, for which it waits until nobody reads it. Raises RetryableError where
     somebody does for long; readers then keep what they had.
@@ -34,10 +36,13 @@ def publish(session: PostgresSession, schema: str = "marts") -> None:
             ours, theirs = _columns(session, schema), _columns(session, BI_SCHEMA)
             for table in sorted(set(theirs) - set(ours)):
                 session.execute(f"DROP TABLE {BI_SCHEMA}.{sql_name(table)}")
+            hidden = _hidden(session, schema) if VERDICTS in ours else []
             for table in ours:
                 if theirs.get(table) != ours[table]:
                     _make(session, schema, table)
-                _exchange_rows(session, f"{schema}.{sql_name(table)}", f"{BI_SCHEMA}.{sql_name(table)}")
+                shown = without(hidden, (name for name, _ in ours[table]))
+                new = f"(SELECT * FROM {schema}.{sql_name(table)}{shown})"
+                _exchange_rows(session, new, f"{BI_SCHEMA}.{sql_name(table)}")
             faultpoint("publish.before_commit")
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist) as error:
         reason = (
@@ -48,6 +53,11 @@ def publish(session: PostgresSession, schema: str = "marts") -> None:
         raise RetryableError(
             f"schema {BI_SCHEMA} was not changed: {reason}. Readers keep what they had; run again"
         ) from None
+
+
+def _hidden(session: PostgresSession, schema: str) -> list[str]:
+    restricted = _columns(session, RESTRICTED_SCHEMA)
+    return [name for (name,) in session.rows(hidden_guardrails(f"{schema}.{VERDICTS}", restricted))]
 
 
 def _make(session: PostgresSession, schema: str, table: str) -> None:

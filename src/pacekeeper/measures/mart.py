@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from pacekeeper.engine.readers import RESTRICTED_SCHEMA
 from pacekeeper.measures.needs import Needs
 from pacekeeper.policy import Policy
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pacekeeper.measures.tables import CanonicalTables
 
 MARTS_SCHEMA = "marts"
-RESTRICTED_SCHEMA = "restricted"
 
 ColumnType = Literal["text", "date", "instant", "number", "count", "flag"]
 

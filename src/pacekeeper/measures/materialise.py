@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from pacekeeper.engine.readers import RESTRICTED_SCHEMA
 from pacekeeper.engine.session import Session
 from pacekeeper.measures.bands import POLICY_TABLES
 from pacekeeper.measures.completeness import (
@@ -15,7 +16,7 @@ from pacekeeper.measures.completeness import (
     arrow_rows,
 )
 from pacekeeper.measures.doubt import DOUBT_SCHEMA, DOUBT_TABLES
-from pacekeeper.measures.mart import MARTS_SCHEMA, RESTRICTED_SCHEMA, Mart, MartColumn, Refine, column_ddl
+from pacekeeper.measures.mart import MARTS_SCHEMA, Mart, MartColumn, Refine, column_ddl
 from pacekeeper.measures.plan import Plan, PlannedMart, PlannedStep, step_table
 from pacekeeper.measures.tables import RUN_TABLE
 from pacekeeper.measures.versions import merge_verdicts
