@@ -226,7 +226,7 @@ INTAKE_FUNNEL = Mart(
         _count("offered_n", "Those offered an appointment, or seen without a known offer.", _with(*_OFFERED), "T12"),
         _count(
             "attended_n",
-            "Those seen: first_attended_at, or else the first session the client attended from the day of asking on.",
+            "Those seen: first_attended_at, or else the first session the client attended after asking.",
             _with(*_ATTENDED),
             "T12",
         ),

@@ -99,7 +99,7 @@ def _gone_at(asked: Table) -> Value:
 
 
 def _first_attended(asked: Table, tables: CanonicalTables) -> Table:
-    """Of requests that name a client: `seen_at`, the first session attended from the day of asking on."""
+    """Of requests that name a client: `seen_at`, the first session attended from the moment of asking on."""
     held = tables.session.filter(tables.session.status.isin(HELD)).select("session_key", "started_at")
     places = with_client_person(tables.session_participant.filter(tables.session_participant.attended), tables)
     seen = places.select("session_key", "client_key").inner_join(held, "session_key")

@@ -68,7 +68,7 @@ class Requests:
             attended_at = None
         if attended_at is None and row["client_key"] is not None:
             starts = self.attended[self.practice.client(row["client_key"]) or ""]
-            place = bisect_left(starts, local_midnight(day, self.practice.home_tz))
+            place = bisect_left(starts, row["inquiry_at"])
             attended_at = starts[place] if place < len(starts) else None
         left_at = row["closed_at"]
         if left_at is None and row["outcome"] in OVER:
