@@ -34,8 +34,11 @@ def clinician_intake(tables: CanonicalTables, policy: Policy) -> Table:
         rows = rows.left_join(part, _MONTH).drop(*[f"{name}_right" for name in _MONTH])
     rows = with_known(rows, tables, "session", "case_assignment", "clinician_specialty")
 
-    def counted(count: Value, entity: str) -> Value:
-        return ifelse(rows[f"knows_{entity}"], count.fill_null(0), ibis.null("int64"))
+    def counted(count: Value, *entities: str) -> Value:
+        is_known = literal(value=True)
+        for entity in entities:
+            is_known &= rows[f"knows_{entity}"]
+        return ifelse(is_known, count.fill_null(0), ibis.null("int64"))
 
     rows = rows.mutate(
         clinician_key=rows.person_key,
@@ -43,7 +46,7 @@ def clinician_intake(tables: CanonicalTables, policy: Policy) -> Table:
         discharges_n=counted(rows.discharges_n, "case_assignment"),
         transfers_out_n=counted(rows.transfers_out_n, "case_assignment"),
         specialty_asked_n=counted(rows.specialty_asked_n, "session"),
-        specialty_matched_n=counted(rows.specialty_matched_n, "clinician_specialty"),
+        specialty_matched_n=counted(rows.specialty_matched_n, "session", "clinician_specialty"),
     )
     return rows.mutate(
         net_flow=rows.intakes_n - rows.discharges_n,
@@ -210,7 +213,8 @@ CLINICIAN_INTAKE = Mart(
             "specialty_matched_n",
             "count",
             "clients",
-            "Those of them whose clinician has that specialty. Null: no source of specialties knows the person.",
+            "Those of them whose clinician has that specialty. Null: no source of sessions, or none of specialties, "
+            "knows the person.",
             needs=_MATCH,
             rules=("W21",),
         ),

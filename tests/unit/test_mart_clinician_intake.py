@@ -89,3 +89,16 @@ def test_a_new_client_is_matched_who_asked_for_a_specialty_of_the_clinician() ->
     row = month_row(made, 1)
     assert (row["intakes_n"], row["specialty_asked_n"], row["match_ratio"]) == (3, 2, 0.5)
     assert (row["discharges_n"], row["transfers_out_n"]) == (1, 1)
+
+
+@pytest.mark.rule("W21")
+def test_of_whom_no_source_of_sessions_knows_nothing_is_said_of_specialties() -> None:
+    made = world()
+    made.clinician("filed", source="hr")
+    made.employ(date(2025, 1, 6), key="filed")
+    made.add("clinician_specialty", clinician_key="filed", specialty="trauma", source="hr")
+    made.run(weeks=5)
+    (row,) = made.select(
+        "SELECT * FROM marts.clinician_intake WHERE clinician_key = 'filed' AND month_id = DATE '2026-01-01'"
+    )
+    assert (row["intakes_n"], row["specialty_asked_n"], row["specialty_matched_n"]) == (None, None, None)

@@ -70,7 +70,8 @@ def larger_by_day(week: Week, known: Stretches, by_day: dict[date, Fraction]) ->
     )
 
 
-def other_work(practice: Practice, person: str, week: Week, direct: Stretches) -> Row:
+def other_work(practice: Practice, person: str, week: Week, direct: Stretches, direct_h: Fraction) -> Row:
+    """direct: what of direct time lies in the week. direct_h: of the sessions that start in it, which count in it."""
     blocks = blocks_in(practice, person, week)
     away = union(
         [*within(week, [b for b in blocks if b["kind"] in LEAVE | CLOSED]), *closed_by_practice(practice, person, week)]
@@ -91,7 +92,7 @@ def other_work(practice: Practice, person: str, week: Week, direct: Stretches) -
     papers = [e for e in entries if e["kind"] in DOCUMENTATION]
     documentation = without(union([*timed(papers), *ehr]), direct)
     return {
-        "total_work_h": hours(clip(direct, week.stretch)) + larger_by_day(week, with_times, by_day),
+        "total_work_h": direct_h + larger_by_day(week, with_times, by_day),
         "days_worked_n": len(worked_days),
         "documentation_h": larger_by_day(week, documentation, untimed(papers)),
     }

@@ -88,7 +88,7 @@ def _group(practice: Practice, staff: Staff, leave: MartRows, month: date, membe
     left = [[p for p in staff.left_in(before(month, n)) if p in members] for n in range(12)]
     average, separations = Fraction(sum(heads), 13), sum(len(people) for people in left)
     starts = [employed_since(practice, person, last_day(month)) for person in here]
-    mine = [row for (person, of), row in leave.items() if of == month and person in members]
+    mine = [row for (person, of), row in leave.items() if of == month and person in here]
     used = [r for r in mine if r["is_employed"] and r["pto_used_ratio"] is not None]
     limit = practice.threshold("no_leave_90d", "breach")
     row: Row = month_bounds(practice, month) | {
