@@ -76,6 +76,7 @@ def world(policy: Policy) -> World:
 
 
 @pytest.mark.formula(7)
+@pytest.mark.rule("T01")
 def test_definitions_a_b_and_c_differ_by_what_was_due(world: World) -> None:
     row = january(world)
     # 12 kept: 5 + 1 refill + 1 + 4 of the group + 1 by video. 3 missed. 1 late and 1 timely cancellation, 17 in all.
@@ -87,6 +88,7 @@ def test_definitions_a_b_and_c_differ_by_what_was_due(world: World) -> None:
 
 
 @pytest.mark.formula(8)
+@pytest.mark.rule("T02")
 def test_a_seat_is_refilled_by_who_booked_after_the_cancellation(world: World) -> None:
     row = world.week_row("attendance_week", 0)
     # At 13:00 somebody booked an hour after the cancellation; at 14:30 an hour before it.
@@ -111,12 +113,14 @@ def test_shares_of_booking_and_modality(world: World) -> None:
     assert (row["switched_n"], row["switch_at_risk_n"], row["switch_ratio"]) == (1, 6, pytest.approx(1 / 6))
 
 
-@pytest.mark.rule("T02", "T09")
+@pytest.mark.rule("T01", "T02", "T09")
 def test_bands_add_up_to_the_month(world: World) -> None:
-    rows = world.select("SELECT dimension, band, scheduled_n, no_show_n FROM marts.attendance_band_month")
+    rows = world.select(
+        "SELECT dimension, band, scheduled_n, no_show_n, late_cancel_n FROM marts.attendance_band_month"
+    )
     for dimension in ("modality", "lead_time"):
         of = [row for row in rows if row["dimension"] == dimension]
-        assert (sum(row["scheduled_n"] for row in of), sum(row["no_show_n"] for row in of)) == (17, 3)
+        assert [sum(row[name] for row in of) for name in ("scheduled_n", "no_show_n", "late_cancel_n")] == [17, 3, 1]
     bands = {row["band"]: row["scheduled_n"] for row in rows if row["dimension"] == "lead_time"}
     assert bands == {"unknown": 15, "0-1 days": 2}
 

@@ -88,8 +88,11 @@ def test_rate_leaves_out_every_seat_that_was_neither_kept_nor_missed(world: Worl
     assert (row["no_show_ratio"], row["definition"]) == (pytest.approx(3 / 7), "A")
 
 
-def test_combined_rate_is_null_while_a_cancellation_is_not_understood(world: World) -> None:
-    assert world.week_row("attendance_week", 0)["combined_ratio"] is None
+@pytest.mark.rule("T01")
+def test_rates_of_what_was_due_are_null_while_a_cancellation_is_not_understood(world: World) -> None:
+    row = world.week_row("attendance_week", 0)
+    assert (row["combined_ratio"], row["no_show_due_ratio"]) == (None, None)
+    assert world.week_row("attendance_week", 0, key="group")["no_show_due_ratio"] == 0.25
     assert world.week_row("attendance_week", 0, key="group")["combined_ratio"] == 0.25
 
 

@@ -102,6 +102,7 @@ def test_nothing_ranks_clinicians(world: World) -> None:
     assert world.select("SELECT 1 FROM marts.guardrail_result") == []
 
 
+@pytest.mark.rule("O06")
 def test_switched_on_it_asks_about_those_whom_chance_does_not_explain(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text('extends = "default"\nprofile = "ours"\n[guardrails.outcome_funnel]\nenabled = true\n', "utf-8")

@@ -182,7 +182,7 @@ def said(made: World) -> tuple[str, str | None]:
     return found["state"], found["reason"]
 
 
-@pytest.mark.rule("F04")
+@pytest.mark.rule("F04", "D19")
 @pytest.mark.parametrize(
     ("denied", "paid", "expected"),
     [

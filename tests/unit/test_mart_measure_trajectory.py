@@ -44,6 +44,7 @@ def column(world: World, client: str, name: str) -> list[object]:
     return [row[name] for row in rows(world, client)]
 
 
+@pytest.mark.rule("O01", "O06")
 def test_changes_are_against_previous_first_and_best_score(world: World) -> None:
     assert column(world, "worsens", "score") == [10, 7, 12, 13]
     assert column(world, "worsens", "delta_prev") == [None, -3, 5, 1]

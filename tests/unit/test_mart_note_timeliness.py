@@ -55,7 +55,7 @@ def row_of(made: World, name: str) -> Row:
 
 
 @pytest.mark.formula(17)
-@pytest.mark.rule("D05")
+@pytest.mark.rule("D05", "D18")
 def test_lag_is_elapsed_time_from_the_sessions_end_to_the_signature() -> None:
     made = practice()
     names = {

@@ -56,6 +56,7 @@ def found() -> Row:
     return week(made)
 
 
+@pytest.mark.rule("D19", "F04")
 def test_sessions_without_note_or_charge_are_found(found: Row) -> None:
     assert (found["sessions_n"], found["note_due_n"], found["without_note_n"]) == (4, 4, 2)
     assert (found["charge_due_n"], found["without_charge_n"]) == (4, 1)

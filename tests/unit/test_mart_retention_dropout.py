@@ -165,7 +165,7 @@ def says(world: World, day: date) -> tuple[str, str | None]:
 FIRST, SECOND = date(2026, 1, 1), date(2026, 4, 1)
 
 
-@pytest.mark.rule("T04")
+@pytest.mark.rule("T04", "O10")
 @pytest.mark.formula(26)
 def test_two_of_ten_pass_and_three_of_ten_are_a_breach(world: World) -> None:
     # First quarter: eight planned, two left. Second: seven by agreement, three lapsed 90 days after 5 January.

@@ -106,15 +106,17 @@ def test_money_of_a_client_without_a_claim_counts(world: World) -> None:
     assert line(made, "therapy")["net_collection_ratio"] == 0.5
 
 
-@pytest.mark.rule("F01")
+@pytest.mark.rule("F01", "F03")
 def test_margin_is_what_was_paid_less_cost_per_session_and_hour(world: World) -> None:
     row = line(world, "therapy")
     # one hour: 2 000 + 6 000
     assert (row["direct_cost_cents"], row["margin_cents"]) == (8_000, 4_001)
+    assert row["allowed_cents"] == 13_001
     assert line(world, "groups")["margin_cents"] is None, "no rate of costs"
 
 
 @pytest.mark.formula(29)
+@pytest.mark.rule("F04")
 def test_net_collection_leaves_out_what_the_contract_writes_off(world: World) -> None:
     # 25 000 charged, 9 000 written off
     assert line(world, "therapy")["net_collection_ratio"] == pytest.approx(12_001 / 16_000)

@@ -138,7 +138,7 @@ JUNE = date(2026, 6, 1)
 
 
 @pytest.mark.formula(28)
-@pytest.mark.rule("H01")
+@pytest.mark.rule("H01", "H12")
 def test_leave_is_held_against_what_was_due_so_far() -> None:
     made = resting(date(2026, 2, 2), date(2026, 3, 2), date(2026, 4, 6))
     made.leave(date(2026, 4, 7), 8.0, key="p0", is_approved=False)
@@ -151,6 +151,8 @@ def test_leave_is_held_against_what_was_due_so_far() -> None:
     assert said(made, "pto_low", date(2026, 5, 1), "p0") is None, "only from the middle of the year on"
     assert month(made, JUNE)["pto_used_ratio"] == 0.4
     assert (leave(made, date(2026, 5, 1))["sick_days"], row["sick_days_12m"]) == (1, 1)
+    assert month(made, date(2026, 5, 1))["sick_days"] == 1
+    assert month(made, JUNE)["sick_days_usual"] == pytest.approx(1 / 12)
 
 
 @pytest.mark.rule("H01")
