@@ -149,8 +149,9 @@ CLINICIAN_COLUMNS = (
         "",
         _CLASSIFIED
         + "insufficient_data: too few clinicians or weeks to tell, or no peers to compare with; individual_pattern: "
-        "beyond the 99.8 % limits or long enough under the floor or over the ceiling, while nothing is "
-        "systemic, policy systemic.peers_meeting of the peers pass, and, of floors, inquiries met the open slots; "
+        "beyond the 99.8 % limits or long enough under the floor or over the ceiling (of a guardrail that the policy "
+        "judges by several weeks), while nothing is systemic, policy systemic.peers_meeting of the peers pass, and, of "
+        "floors, inquiries met the open slots; "
         "common_cause: otherwise.",
         rules=("U23",),
     ),

@@ -88,6 +88,14 @@ def test_with_fewer_than_five_clinicians_nobody_is_compared_with_peers() -> None
     assert of_practice(made, "direct_hours", 13)["classification"] == "common_cause", "the practice is still reported"
 
 
+def _inquiries(made: World, count: int) -> None:
+    asked = made.at(date(2026, 3, 10), "09:00")
+    for number in range(count):
+        made.add(
+            "referral", referral_key=f"f{number}", direction="in", channel="phone", outcome="open", inquiry_at=asked
+        )
+
+
 @pytest.mark.rule("T11")
 @pytest.mark.parametrize(
     ("inquiries", "expected"),
@@ -102,11 +110,7 @@ def test_low_hours_are_nobodys_pattern_while_inquiries_do_not_meet_the_slots(
         for number in range(1, 6):
             worked(made, week, 10 if number == 1 and week >= 11 else 15, key=f"c{number}", open_h=4)
     made.seat(made.day(0), "12:00")
-    for number in range(inquiries or 0):
-        asked = made.at(date(2026, 3, 10), "09:00")
-        made.add(
-            "referral", referral_key=f"f{number}", direction="in", channel="phone", outcome="open", inquiry_at=asked
-        )
+    _inquiries(made, inquiries or 0)
     if inquiries is None:
         made.completeness["ehr", "referral"] = None
     made.run(weeks=WEEKS)
@@ -114,6 +118,23 @@ def test_low_hours_are_nobodys_pattern_while_inquiries_do_not_meet_the_slots(
     assert (row["reason"], row["peers_meeting_ratio"], row["classification"]) == ("below_floor", 1.0, expected)
     fired = "referral_drought" if inquiries == 10 else None
     assert of_practice(made, "utilization", 13)["systemic_inputs"] == fired
+
+
+def test_one_week_under_a_floor_without_a_streak_is_nobodys_pattern() -> None:
+    made = practice(5, "protected_admin", "referral_drought")
+    for week in range(WEEKS):
+        for number in range(1, 6):
+            worked(made, week, 15, key=f"c{number}", open_h=4)
+            for weekday in range(1 if (number, week) == (1, 13) else 5):
+                made.block(made.day(week, weekday), "14:00", "16:00", kind="admin", key=f"c{number}", is_protected=True)
+    made.seat(made.day(0), "12:00")
+    _inquiries(made, 120)
+    made.run(weeks=WEEKS)
+    row = of_person(made, "protected_admin", 13)
+    assert (row["state"], row["reason"], row["value"]) == ("breach", "below_floor", 2), "2 of the 8 hours, once"
+    assert (row["weeks_out_n"], row["peers_meeting_ratio"], row["classification"]) == (1, 1.0, "common_cause")
+    whole = of_practice(made, "protected_admin", 13)
+    assert (whole["individual_n"], whole["classification"]) == (0, "common_cause")
 
 
 def test_a_rate_far_outside_the_funnel_is_an_individual_pattern() -> None:

@@ -17,7 +17,7 @@ from tests.oracle.marts.verdicts import RULES
 from tests.oracle.weeks import exact
 
 KNOWN = OUT | {"pass"}
-LASTING = {"below_floor", "consistently_above"}
+FLOOR_STREAKS = {"streak", "floor_streak"}
 
 
 class Signals:
@@ -150,7 +150,7 @@ def _clinician_signal(signals: Signals) -> MartRows:
                 "clinician_cancel_n": cancels[person, week]["clinician_cancel_n"],
                 **signals.others(week, guardrail, person),
             }
-            about["classification"] = _class_of(signals, whole, about)
+            about["classification"] = _class_of(signals, whole, about, is_lasting=_is_lasting(practice, row))
             found[person, week, guardrail] = about
     return found
 
@@ -166,7 +166,14 @@ def _zone(signals: Signals, guardrail: str, known: list[Row], row: Row) -> str:
     return zone(int(row["numerator"]), int(row["denominator"]), Fraction(hits, n))
 
 
-def _class_of(signals: Signals, whole: Row, about: Row) -> str:
+def _is_lasting(practice: Practice, row: Row) -> bool:
+    """Whether a breach took several weeks: of a floor only where the guardrail asks for weeks in a row."""
+    settings = practice.policy["guardrails"][row["guardrail_id"]].get("settings", {})
+    is_low = row["reason"] == "below_floor" and bool(FLOOR_STREAKS & settings.keys())
+    return row["state"] == "breach" and (is_low or row["reason"] == "consistently_above")
+
+
+def _class_of(signals: Signals, whole: Row, about: Row, *, is_lasting: bool) -> str:
     if whole["is_systemic"]:
         return "systemic"
     if (
@@ -175,7 +182,7 @@ def _class_of(signals: Signals, whole: Row, about: Row) -> str:
         or about["peers_meeting_ratio"] is None
     ):
         return "insufficient_data"
-    is_beyond = about["funnel_zone"].startswith("alarm") or (about["state"] == "breach" and about["reason"] in LASTING)
+    is_beyond = about["funnel_zone"].startswith("alarm") or is_lasting
     is_floor = about["reason"] in {"below_floor", "below_warning"}
     has_inquiries = not is_floor or signals.last_verdict("referral_drought", whole["week_end_at"]) == "pass"
     is_alone = about["peers_meeting_ratio"] >= exact(signals.settings["peers_meeting"])
