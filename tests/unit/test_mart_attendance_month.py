@@ -88,7 +88,7 @@ def test_definitions_a_b_and_c_differ_by_what_was_due(world: World) -> None:
 
 
 @pytest.mark.formula(8)
-@pytest.mark.rule("T02")
+@pytest.mark.rule("T02", "T03")
 def test_a_seat_is_refilled_by_who_booked_after_the_cancellation(world: World) -> None:
     row = world.week_row("attendance_week", 0)
     # At 13:00 somebody booked an hour after the cancellation; at 14:30 an hour before it.
