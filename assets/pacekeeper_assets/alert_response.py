@@ -29,7 +29,7 @@ def alert_response(tables: CanonicalTables, policy: Policy) -> Table:
     # A source may say that an alert was reviewed, and not when: then nobody can tell whether it was in time.
     is_untimed = rows.state.isin(_CLOSED)
     reviewed = _in_time(seconds(rows.reviewed_at), seconds(rows.review_due_at), now_s, is_closed=is_untimed)
-    risk_reviewed = _in_time(rows.risk_s, seconds(rows.safety_due_at), now_s, is_closed=is_untimed)
+    risk_reviewed = _in_time(seconds(rows.risk_reviewed_at), seconds(rows.safety_due_at), now_s, is_closed=is_untimed)
     therapist_s, supervisor_s = seconds(rows.therapist_notified_at), seconds(rows.supervisor_notified_at)
     is_missing = therapist_s.isnull() | supervisor_s.isnull()
     both_s = ifelse(is_missing, ibis.null("int64"), ibis.greatest(therapist_s, supervisor_s))
@@ -59,6 +59,7 @@ def alert_response(tables: CanonicalTables, policy: Policy) -> Table:
     never = ibis.null("timestamp('UTC', 6)")
     found = found.mutate(
         review_due_at=ifelse(found.kind.isin(REVIEWED_WITHIN_SESSIONS), found.review_due_at, never),
+        risk_reviewed_at=ifelse(found.kind == "safety_item", found.risk_reviewed_at, never),
         safety_due_at=ifelse(found.kind == "safety_item", found.safety_due_at, never),
         notice_due_at=ifelse(found.kind.isin(OFF_TRACK), found.notice_due_at, never),
     )
@@ -199,6 +200,13 @@ ALERT_RESPONSE = Mart(
             "when, a false positive, or another kind.",
             rules=("O03",),
         ),
+        MartColumn(
+            "risk_reviewed_at",
+            "instant",
+            "UTC",
+            "First logged review or safety plan since a positive safety item, or note marked as reviewed for risk. "
+            "Null: none, or another kind.",
+        ),
         MartColumn("safety_due_at", "instant", "UTC", "24 hours after the answer. Null: another kind."),
         MartColumn(
             "is_risk_reviewed_in_time",
@@ -225,33 +233,57 @@ ALERT_RESPONSE = Mart(
 )
 
 
-def _until(due: str) -> Grain:
-    return Grain("alert", "alert_key", "created_on", "created_at", due)
+def _judged(
+    guardrail_id: str, flag: str, value: str, *, only: str, needs: Needs, done: tuple[str, ...], due: str
+) -> Guardrail:
+    """A guardrail on something due: one verdict per alert, whose period ends when it was done in time, else when due.
+
+    flag: whether it was done in time. done: columns of what it takes; the last of them settles it.
+    """
+
+    def rows(tables: CanonicalTables, policy: Policy) -> Table:
+        found = tables.alert_response
+        in_time = ibis.coalesce(found[flag], literal(value=False))
+        done_at = found[done[0]] if len(done) == 1 else ibis.greatest(*(found[name] for name in done))
+        return found.mutate(settled_at=ifelse(in_time, done_at, found[due]))
+
+    return band(
+        guardrail_id,
+        mart="alert_response",
+        value=value,
+        only=only,
+        needs=needs,
+        grain=Grain("alert", "alert_key", "created_on", "created_at", "settled_at"),
+        rows=rows,
+    )
 
 
 GUARDRAILS: tuple[Guardrail, ...] = (
-    band(
+    _judged(
         "offtrack_review",
-        mart="alert_response",
-        value="unreviewed_n",
+        "is_reviewed_in_time",
+        "unreviewed_n",
         only="asks_review",
         needs=_REVIEWS,
-        grain=_until("review_due_at"),
+        done=("reviewed_at",),
+        due="review_due_at",
     ),
-    band(
+    _judged(
         "safety_review",
-        mart="alert_response",
-        value="unreviewed_risk_n",
+        "is_risk_reviewed_in_time",
+        "unreviewed_risk_n",
         only="asks_risk_review",
         needs=_RISK,
-        grain=_until("safety_due_at"),
+        done=("risk_reviewed_at",),
+        due="safety_due_at",
     ),
-    band(
+    _judged(
         "dual_notification",
-        mart="alert_response",
-        value="unnotified_n",
+        "is_dual_notified",
+        "unnotified_n",
         only="asks_notice",
         needs=_DUAL,
-        grain=_until("notice_due_at"),
+        done=("therapist_notified_at", "supervisor_notified_at"),
+        due="notice_due_at",
     ),
 )

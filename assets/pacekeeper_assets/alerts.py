@@ -194,12 +194,13 @@ def alert_followed(tables: CanonicalTables, policy: Policy) -> Table:
     done = acted.group_by(done_key=acted.alert_key).aggregate(
         action_s=acted.acted_s.min(where=acted.is_after),
         reviewed_at=acted.acted_at.min(where=acted.is_after & acted.action.isin(_REVIEWS)),
-        risk_s=acted.acted_s.min(where=acted.is_after & acted.action.isin([*_REVIEWS, "safety_plan"])),
+        risk_acted_at=acted.acted_at.min(where=acted.is_after & acted.action.isin([*_REVIEWS, "safety_plan"])),
     )
     rows = rows.left_join(done, rows.alert_key == done.done_key).drop("done_key")
     noted = _risk_notes(tables, policy)
     rows = rows.left_join(noted, rows.alert_key == noted.noted_key).drop("noted_key")
-    rows = rows.mutate(risk_s=ibis.least(ibis.coalesce(rows.risk_s, rows.noted_s), rows.noted_s.coalesce(rows.risk_s)))
+    acted_at, noted_at = rows.risk_acted_at, rows.noted_at
+    rows = rows.mutate(risk_reviewed_at=ibis.least(acted_at.coalesce(noted_at), noted_at.coalesce(acted_at)))
     held = tables.client_session.select("client_key", "start_s", "end_s", "ended_at", "session_key")
     met = rows.select("alert_key", "client_key", "created_s", "reviewed_at").inner_join(held, "client_key")
     met = met.filter((met.start_s > met.created_s) & (met.end_s <= seconds(tables.as_of)))
@@ -237,7 +238,7 @@ def _actions(tables: CanonicalTables) -> Table:
 
 
 def _risk_notes(tables: CanonicalTables, policy: Policy) -> Table:
-    """`noted_s`: the first note marked as reviewed for risk, of a session about or after the answer."""
+    """`noted_at`: of the first note marked as reviewed for risk, of a session about or after the answer."""
     rows = tables.alert
     rows = rows.filter(rows.kind == "safety_item")
     rows = rows.select("alert_key", "client_key", answered_s=seconds(rows.answered_at))
@@ -251,7 +252,7 @@ def _risk_notes(tables: CanonicalTables, policy: Policy) -> Table:
     notes = notes.select(
         noted_person=notes.client_key,
         session_key=ibis.coalesce(notes.session_key, notes.seat_session),
-        written_s=seconds(ibis.coalesce(notes.signed_at, notes.created_at)),
+        written_at=ibis.coalesce(notes.signed_at, notes.created_at),
     )
     held = tables.client_session.select("session_key", "client_key", "start_s", "end_s").inner_join(
         notes, "session_key"
@@ -261,8 +262,9 @@ def _risk_notes(tables: CanonicalTables, policy: Policy) -> Table:
     met = met.filter(met.noted_person.isnull() | (met.noted_person == met.client_key))
     about = about_session(met.answered_s, met.start_s, met.end_s, outcome_policy(policy))
     about = about | (met.start_s > met.answered_s)
-    met = met.filter(about & (met.written_s >= met.answered_s) & (met.written_s <= seconds(tables.as_of)))
-    return met.group_by(noted_key=met.alert_key).aggregate(noted_s=met.written_s.min())
+    written_s = seconds(met.written_at)
+    met = met.filter(about & (written_s >= met.answered_s) & (written_s <= seconds(tables.as_of)))
+    return met.group_by(noted_key=met.alert_key).aggregate(noted_at=met.written_at.min())
 
 
 ALERT = Step("alert", alert, (NO_SHOW_ALERT,), marts=("measure_trajectory",))

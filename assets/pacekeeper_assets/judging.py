@@ -123,7 +123,7 @@ def _band_rows(
 
     start, end = found[grain.start], found[grain.end]
     # The last local day of a period begins a day before its end, give or take the hour of a clock change.
-    days_n = ((seconds(end) - seconds(start) + _NO_DAY_S) // _DAY_S).cast("int64")
+    days_n = ibis.greatest(((seconds(end) - seconds(start) + _NO_DAY_S) // _DAY_S).cast("int64"), literal(1, "int64"))
     partial, defaulted, few = flags
     return found.select(
         guardrail_id=literal(guardrail_id),

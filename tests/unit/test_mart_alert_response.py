@@ -202,6 +202,37 @@ def test_before_it_is_due_nothing_is_judged() -> None:
     assert (says(made, "offtrack_review", "nobody"), alert(made, "nobody")["is_reviewed_in_time"]) == (None, None)
 
 
+def test_what_was_done_in_time_passes_before_it_is_due() -> None:
+    made = practice()
+    # Read until noon of the second Monday, and judged a week later: of these reviews none is due until the 26th.
+    for client in ("soon", "late", "nobody"):
+        raised(made, client)
+    acted(made, "soon", "reviewed", made.day(1), "11:30")
+    acted(made, "late", "reviewed", made.day(1), "12:01")
+    raised(
+        made,
+        "told",
+        therapist_notified_at=made.at(made.day(1), "11:10"),
+        supervisor_notified_at=made.at(made.day(1), "11:40"),
+    )
+    raised(made, "plan", kind="safety_item", trigger_response_key=positive(made, "plan"))
+    acted(made, "plan", "safety_plan", made.day(1), "11:45")
+    for entity in (
+        "clinical_alert",
+        "alert_action",
+        "session",
+        "session_participant",
+        "measure_response",
+        "measure_item",
+        "note",
+    ):
+        made.completeness["ehr", entity] = made.at(made.day(1), "12:00")
+    made.run(weeks=2)
+    found = {client: says(made, "offtrack_review", client) for client in ("soon", "late", "nobody")}
+    assert found == {"soon": PASS, "late": ("unknown", "stale"), "nobody": None}
+    assert (says(made, "dual_notification", "told"), says(made, "safety_review", "plan")) == (PASS, PASS)
+
+
 def test_without_sources_or_with_stale_ones_verdicts_are_unknown() -> None:
     made = practice()
     raised(made, "nobody")

@@ -233,7 +233,12 @@ def _in_time(practice: Practice, done: datetime | None, due: datetime) -> bool |
 
 def _safety(known: Alerts, alert: Row, trigger: Row | None) -> Row:
     if alert["kind"] != "safety_item":
-        return {"safety_due_at": None, "is_risk_reviewed_in_time": None, "asks_risk_review": False}
+        return {
+            "risk_reviewed_at": None,
+            "safety_due_at": None,
+            "is_risk_reviewed_in_time": None,
+            "asks_risk_review": False,
+        }
     practice = known.practice
     given = alert["created_at"] if trigger is None else trigger["administered_at"]
     due = given + timedelta(hours=practice.rule("safety_review", "within"))
@@ -245,7 +250,12 @@ def _safety(known: Alerts, alert: Row, trigger: Row | None) -> Row:
         if not done and alert["state"] in CLOSED:
             flag = None
     is_asked = alert["state"] != "false_positive" and (bool(done) or due <= practice.as_of)
-    return {"safety_due_at": due, "is_risk_reviewed_in_time": flag, "asks_risk_review": is_asked}
+    return {
+        "risk_reviewed_at": min(done, default=None),
+        "safety_due_at": due,
+        "is_risk_reviewed_in_time": flag,
+        "asks_risk_review": is_asked,
+    }
 
 
 def _risk_reviews(known: Alerts, client: str | None, given: datetime) -> list[datetime]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.oracle.marts.practice import Row
@@ -13,6 +14,10 @@ Flag = Callable[[Row], bool]
 
 def _never(_: Row) -> bool:
     return False
+
+
+def _at_the_end(_: Row) -> None:
+    return None
 
 
 def flag(column: str) -> Flag:
@@ -37,7 +42,7 @@ class Rule:
     """needs: of each group one entity must be known. partial, defaulted, few, hidden: what makes a verdict unknown.
     only: rows that are judged at all. planned: column without which there is nothing to judge. is_negated: a value that
     is low is above the threshold. subject: column of whom is judged, or `practice`. Scale, exemptions and streaks: see
-    the policy.
+    the policy. ends: column of the period's end; settled: an earlier end, after which nothing changes the verdict.
     """
 
     mart: str
@@ -56,6 +61,7 @@ class Rule:
     subject: str = "clinician_key"
     day: str = "week_id"
     ends: str = "week_end_at"
+    settled: Callable[[Row], datetime | None] = _at_the_end
 
 
 SESSIONS = ("session",)

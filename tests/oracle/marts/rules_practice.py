@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
+from tests.oracle.marts.practice import Row
 from tests.oracle.marts.rules import OFFERED, SESSIONS, Rule, flag
+
+
+def _in_time(due: str, *done: str) -> Callable[[Row], datetime | None]:
+    """When all of it was done, if by then (decision 8, O8)."""
+
+    def settled(row: Row) -> datetime | None:
+        at = [row[name] for name in done]
+        return max(at) if None not in at and max(at) <= row[due] else None
+
+    return settled
+
 
 _FUNNEL = Rule(
     "intake_funnel",
@@ -23,6 +37,7 @@ _ALERT = Rule(
     subject="alert_key",
     day="created_on",
     ends="review_due_at",
+    settled=_in_time("review_due_at", "reviewed_at"),
 )
 
 RULES: dict[str, Rule] = {
@@ -88,9 +103,15 @@ RULES: dict[str, Rule] = {
         needs=(("measure_response",), ("measure_item", "clinical_alert"), ("alert_action", "note")),
         only=flag("asks_risk_review"),
         ends="safety_due_at",
+        settled=_in_time("safety_due_at", "risk_reviewed_at"),
     ),
     "dual_notification": replace(
-        _ALERT, value="unnotified_n", needs=(("clinical_alert",),), only=flag("asks_notice"), ends="notice_due_at"
+        _ALERT,
+        value="unnotified_n",
+        needs=(("clinical_alert",),),
+        only=flag("asks_notice"),
+        ends="notice_due_at",
+        settled=_in_time("notice_due_at", "therapist_notified_at", "supervisor_notified_at"),
     ),
     "payer_contract_age": Rule(
         "payer_contract_month",

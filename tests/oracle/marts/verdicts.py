@@ -89,7 +89,7 @@ class _Judge:
     def unknown(self, row: Row) -> str | None:
         """Why a period cannot be judged; leave for one that leave alone keeps from it."""
         person = row["clinician_key"] if self.rule.subject == "clinician_key" else None
-        ends = row[self.rule.ends]
+        ends = self.rule.settled(row) or row[self.rule.ends]
         for group in self.rule.needs:
             if not any(self.practice.rows[entity] and self.practice.reads(person, entity) for entity in group):
                 return "no_source"
