@@ -27,7 +27,7 @@ def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
     outcome = outcome_policy(policy)
     answers = with_client_person(tables.measure_response, tables)
     answers = answers.mutate(administered_s=seconds(answers.administered_at))
-    answers = with_practice_day(_with_session_episode(answers, tables), tables, at="administered_s")
+    answers = with_practice_day(_with_session(answers, tables, outcome), tables, at="administered_s")
     answers = with_episode(answers, tables, key="response_key")
     answers = answers.select(
         "response_key",
@@ -45,7 +45,7 @@ def measure_trajectory(tables: CanonicalTables, policy: Policy) -> Table:
         ).round(_DIGITS),
     )
     rows = _with_duplicates(answers, outcome)
-    rows = _with_sessions_so_far(rows, tables, outcome)
+    rows = _with_sessions_so_far(rows, tables)
     rows = _joined(rows, _compared(rows, outcome))
     rows = _joined(rows, _safety(tables))
     rows = _with_part2(rows, tables)
@@ -67,14 +67,34 @@ def _joined(rows: Table, more: Table) -> Table:
     return rows.left_join(more, "response_key").drop("response_key_right")
 
 
-def _with_session_episode(answers: Table, tables: CanonicalTables) -> Table:
-    """A response that names no episode, and a session of one, is of that episode; `given_s`: start of that session."""
+def _with_session(answers: Table, tables: CanonicalTables, outcome: Section) -> Table:
+    """`given_s`: start of the session of the response, whose episode it takes where it names none that stands.
+
+    That is the attended session it names; else the nearest of the client's, or of the episode that it names: one that
+    begins within some hours, or ended within some. Of two as near, the one before.
+    """
+    stands = tables.care_episode.select(standing_key="episode_key")
+    named = answers.left_join(stands, answers.episode_key == stands.standing_key)
+    named = named.mutate(episode_key=named.standing_key).drop("standing_key")
     held = tables.client_session.select(
-        given_in="session_key", given_by="client_key", session_episode="episode_key", given_s="start_s"
+        given_in="session_key", given_by="client_key", given_s="start_s", ended_s="end_s", given_episode="episode_key"
     )
-    joined = answers.left_join(held, [answers.session_key == held.given_in, answers.client_key == held.given_by])
-    return joined.mutate(episode_key=ibis.coalesce(joined.episode_key, joined.session_episode)).drop(
-        "given_in", "given_by", "session_episode"
+    asked = named.select("response_key", "client_key", "episode_key", "session_key", "administered_s")
+    met = asked.inner_join(held, asked.client_key == held.given_by)
+    before_s, after_s = (int(outcome.number(key) * SECONDS_PER_HOUR) for key in ("response_before", "response_after"))
+    has_begun = met.given_s <= met.administered_s
+    is_named = ibis.coalesce(met.given_in == met.session_key, literal(value=False))
+    may_be = met.episode_key.isnull() | ibis.coalesce(met.given_episode == met.episode_key, literal(value=False))
+    met = met.mutate(
+        apart_s=ifelse(has_begun, met.administered_s - met.ended_s, met.given_s - met.administered_s),
+        rank=ifelse(is_named, 0, 1),
+        is_near=may_be & (met.given_s <= met.administered_s + before_s) & (met.ended_s >= met.administered_s - after_s),
+    )
+    met = met.filter((met["rank"] == 0) | met.is_near)
+    nearest = ibis.window(group_by="response_key", order_by=["rank", "apart_s", "given_s", "given_in"])
+    met = met.mutate(place=ibis.row_number().over(nearest)).filter(lambda t: t.place == 0)
+    return _joined(named, met.select("response_key", "given_s", "given_episode")).mutate(
+        episode_key=lambda t: ibis.coalesce(t.episode_key, t.given_episode)
     )
 
 
@@ -99,33 +119,15 @@ def _with_duplicates(answers: Table, outcome: Section) -> Table:
     return joined.mutate(is_duplicate=joined.doubled_key.notnull()).drop("doubled_key")
 
 
-def _with_sessions_so_far(rows: Table, tables: CanonicalTables, outcome: Section) -> Table:
-    """`session_no`: attended sessions of the episode that had begun by then, and that of the response if it had not.
-
-    Without a link that is the next session within some hours, unless the response lies nearer to the one before.
-    """
-    before_s, after_s = (int(outcome.number(key) * SECONDS_PER_HOUR) for key in ("response_before", "response_after"))
-    held = tables.client_session.select("episode_key", "start_s", "end_s")
+def _with_sessions_so_far(rows: Table, tables: CanonicalTables) -> Table:
+    """`session_no`: attended sessions of the episode that had begun by then, and that of the response if it had not."""
+    held = tables.client_session.select("episode_key", "start_s")
     met = rows.select("response_key", "episode_key", "administered_s", "given_s").inner_join(held, "episode_key")
     until_s = ibis.greatest(met.administered_s, met.given_s.fill_null(met.administered_s))
-    has_begun = met.start_s <= until_s
-    found = met.group_by("response_key").aggregate(
-        begun_n=met.count(where=has_begun),
-        since_s=(met.administered_s - met.end_s).min(where=has_begun),
-        ahead_s=(met.start_s - met.administered_s).min(where=~has_begun),
-    )
-    joined = _joined(rows, found)
-    may_be_of_last = ibis.coalesce(joined.since_s <= after_s, literal(value=False))
-    is_of_next = (
-        joined.given_s.isnull()
-        & ibis.coalesce(joined.ahead_s <= before_s, literal(value=False))
-        & (~may_be_of_last | (joined.ahead_s < joined.since_s))
-    )
+    joined = _joined(rows, met.group_by("response_key").aggregate(begun_n=met.count(where=met.start_s <= until_s)))
     return joined.mutate(
-        session_no=ifelse(
-            joined.episode_key.isnull(), ibis.null("int64"), joined.begun_n.fill_null(0) + ifelse(is_of_next, 1, 0)
-        )
-    ).drop("begun_n", "since_s", "ahead_s", "given_s")
+        session_no=ifelse(joined.episode_key.isnull(), ibis.null("int64"), joined.begun_n.fill_null(0))
+    ).drop("begun_n", "given_s")
 
 
 def _compared(rows: Table, outcome: Section) -> Table:
@@ -226,7 +228,7 @@ MEASURE_TRAJECTORY = Mart(
             "episode_key",
             "text",
             "",
-            "Key of the episode: as the source links it, or through its session, or the client's "
+            "Key of the episode: as the source links it, or through its session (see session_no), or the client's "
             "at that day. Null: none.",
         ),
         MartColumn("instrument", "text", "", "Instrument code."),
@@ -250,8 +252,8 @@ MEASURE_TRAJECTORY = Mart(
             "count",
             "sessions",
             "Attended sessions of the episode that had begun by then, and that of the response if it had not: the one "
-            "it names, else the next within 72 h (outcome.response_before), unless the end of the one before is nearer "
-            "and within 24 h (response_after). Null: no episode.",
+            "it names, else the client's nearest that begins within 72 h (outcome.response_before) or ended within "
+            "24 h (response_after). Null: no episode.",
             needs=Needs(
                 required=((_SCORE,), (Input("session_participant", ("session_key", "client_key", "attended")),))
             ),

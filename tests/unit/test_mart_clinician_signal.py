@@ -96,7 +96,7 @@ def _inquiries(made: World, count: int) -> None:
         )
 
 
-@pytest.mark.rule("T11")
+@pytest.mark.rule("T11", "T12")
 @pytest.mark.parametrize(
     ("inquiries", "expected"),
     [(120, "individual_pattern"), (10, "systemic"), (None, "common_cause")],
@@ -117,7 +117,8 @@ def test_low_hours_are_nobodys_pattern_while_inquiries_do_not_meet_the_slots(
     row = of_person(made, "utilization", 13)
     assert (row["reason"], row["peers_meeting_ratio"], row["classification"]) == ("below_floor", 1.0, expected)
     fired = "referral_drought" if inquiries == 10 else None
-    assert of_practice(made, "utilization", 13)["systemic_inputs"] == fired
+    whole = of_practice(made, "utilization", 13)
+    assert (whole["systemic_inputs"], whole["inputs_n"]) == (fired, 1 if fired else 0)
 
 
 def test_one_week_under_a_floor_without_a_streak_is_nobodys_pattern() -> None:

@@ -127,6 +127,36 @@ def test_a_response_counts_up_to_its_own_session() -> None:
     assert column(made, "both", "episode_key") == ["e-open"]
 
 
+def test_a_response_that_names_nothing_is_of_the_session_nearest_to_it_and_of_its_episode() -> None:
+    made = World(only=("measure_trajectory",))
+    made.employ(date(2025, 1, 6))
+    monday, wednesday = made.day(0), made.day(0, 2)
+    for client in ("near", "far", "told", "mistake"):
+        for name in ("old", "new"):
+            week = 0 if name == "new" else -4
+            made.add(
+                "episode", episode_key=f"{client}-{name}", client_key=client, opened_on=made.day(week), status="active"
+            )
+        for day, name in ((monday, "old"), (wednesday, "new")):
+            made.session(day, "10:12", 50, clients=(client,), session_key=f"{client}-{name}")
+            made.rows["session_participant"][-1]["episode_key"] = f"{client}-{name}"
+    made.add("episode", episode_key="wrong", client_key="mistake", opened_on=monday, status="entered_in_error")
+    # Given on Monday at ten, twelve minutes before a session of the older episode and two days before one of the newer.
+    made.answer(monday, 9, client="near")
+    # A week before, it is of no session: of the older episode, which alone is open.
+    made.answer(made.day(-1), 9, client="far")
+    made.answer(monday, 9, client="told", episode_key="told-new")
+    made.answer(monday, 9, client="mistake", episode_key="wrong")
+    made.run(weeks=2)
+    found = made.select("SELECT client_key, episode_key, session_no FROM marts.measure_trajectory")
+    assert {row["client_key"]: (row["episode_key"], row["session_no"]) for row in found} == {
+        "near": ("near-old", 1),
+        "far": ("far-old", 0),
+        "told": ("told-new", 1),
+        "mistake": ("mistake-old", 1),
+    }
+
+
 @pytest.mark.edge_case(45)
 def test_a_client_whose_records_part_2_may_protect_is_marked_and_not_known_counts_as_yes() -> None:
     made = World(only=("measure_trajectory",))

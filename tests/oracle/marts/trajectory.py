@@ -34,20 +34,20 @@ class Episodes:
             if row["status"] not in {"cancelled", "entered_in_error"}:
                 self.of_client[practice.client(row["client_key"])].append(row)
         self.sessions = {r["session_key"]: r for r in practice.rows["session"]}
-        self.of_session: dict[tuple[str, str | None], str | None] = {}
+        self.seen: dict[str | None, dict[str, tuple[Row, str | None]]] = defaultdict(dict)
         self.attended: dict[str, dict[str, Row]] = defaultdict(dict)
         for row in practice.rows["session_participant"]:
             session, client = self.sessions.get(row["session_key"]), practice.client(row["client_key"])
             # The session is in quarantine.
             if session is None:
                 continue
-            self.of_session[row["session_key"], client] = row["episode_key"]
             held = session["status"] in {"completed", "partial"}
             if row["attended"] and held:
                 day = practice.day("", session["started_at"])
                 episode = row["episode_key"]
                 if episode is None or self.is_error(episode):
                     episode = self.at(client, day)
+                self.seen[client][row["session_key"]] = session, episode
                 if episode is not None:
                     self.attended[episode][row["session_key"]] = session
 
@@ -74,30 +74,40 @@ class Episodes:
 
     def of_response(self, response: Row) -> str | None:
         """As the source links it, or through its session, or the client's at that day; never one entered in error."""
-        client = self.practice.client(response["client_key"])
-        linked = [response["episode_key"], self.of_session.get((response["session_key"], client))]
-        for episode in linked:
-            if episode is not None and not self.is_error(episode):
-                return str(episode)
-        return self.at(client, self.practice.day("", response["administered_at"]))
+        linked = response["episode_key"]
+        if linked is not None and not self.is_error(linked):
+            return str(linked)
+        found = self.session_of(response)
+        if found is not None and found[1] is not None:
+            return found[1]
+        return self.at(self.practice.client(response["client_key"]), self.practice.day("", response["administered_at"]))
+
+    def session_of(self, response: Row) -> tuple[Row, str | None] | None:
+        """The attended session it names, else the nearest one about it, of the episode it names, if any."""
+        mine = self.seen[self.practice.client(response["client_key"])]
+        named = mine.get(response["session_key"])
+        if named is not None:
+            return named
+        given, linked = response["administered_at"], response["episode_key"]
+        if linked is not None and self.is_error(linked):
+            linked = None
+        before = timedelta(hours=self.practice.setting("outcome", "response_before"))
+        after = timedelta(hours=self.practice.setting("outcome", "response_after"))
+        near: list[tuple[timedelta, datetime, str]] = []
+        for key, (session, episode) in mine.items():
+            starts, ends = session["started_at"], session["ended_at"]
+            if starts - before <= given <= ends + after and linked in {None, episode}:
+                near.append((starts - given if starts > given else given - ends, starts, key))
+        return mine[min(near)[2]] if near else None
 
     def session_no(self, episode: str | None, response: Row) -> int | None:
+        """Attended sessions of the episode that had begun by then, and that of the response if it had not."""
         if episode is None:
             return None
-        """Attended sessions so far, that of the response included: the nearest one of its day, where none is linked."""
-        attended, given = self.attended[episode], response["administered_at"]
-        own = attended.get(response["session_key"])
-        if own is None:
-            today = [s for s in attended.values() if self._is_of_the_day(s, given)]
-            own = min(today, key=lambda s: (abs(s["started_at"] - given), s["started_at"]), default=None)
-        until = given if own is None else max(given, own["started_at"])
-        if own is not None and response["session_key"] is None:
-            until = own["started_at"]
-        return len([s for s in attended.values() if s["started_at"] <= until])
-
-    def _is_of_the_day(self, session: Row, instant: datetime) -> bool:
-        person = self.practice.person(session["clinician_key"]) or ""
-        return self.practice.day(person, session["started_at"]) == self.practice.day(person, instant)
+        until, own = response["administered_at"], self.session_of(response)
+        if own is not None:
+            until = max(until, own[0]["started_at"])
+        return len([s for s in self.attended[episode].values() if s["started_at"] <= until])
 
 
 def measure_trajectory(practice: Practice) -> MartRows:
