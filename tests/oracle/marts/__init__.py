@@ -15,6 +15,7 @@ from tests.oracle.marts.attendance_month import attendance_band_month, attendanc
 from tests.oracle.marts.breaches import guardrail_breach
 from tests.oracle.marts.case_weight import case_weight_rater
 from tests.oracle.marts.caseload import caseload_snapshot
+from tests.oracle.marts.clinician_outcome import clinician_outcome
 from tests.oracle.marts.clinician_week import clinician_week
 from tests.oracle.marts.completeness import mbc_completeness
 from tests.oracle.marts.contracts import payer_contract_month
@@ -32,8 +33,11 @@ from tests.oracle.marts.notes import note_timeliness, note_week
 from tests.oracle.marts.outcomes import episode_outcome
 from tests.oracle.marts.own_baseline import own_baseline_month
 from tests.oracle.marts.pay import pay_stability
+from tests.oracle.marts.payer_mix import payer_mix
 from tests.oracle.marts.practice import MartRows, Practice
+from tests.oracle.marts.reconciliation import reconciliation
 from tests.oracle.marts.reminders import reminder_month
+from tests.oracle.marts.revenue_service_line import revenue_service_line
 from tests.oracle.marts.routine import routine_month
 from tests.oracle.marts.schedule import schedule_design_week
 from tests.oracle.marts.signals import clinician_signal, systemic_signal
@@ -81,6 +85,10 @@ MARTS: Mapping[str, Callable[[Practice], MartRows]] = MappingProxyType(
         "pay_stability": pay_stability,
         "leave_month": leave_month,
         "workforce_month": workforce_month,
+        "clinician_outcome": clinician_outcome,
+        "revenue_service_line": revenue_service_line,
+        "payer_mix": payer_mix,
+        "reconciliation": reconciliation,
     }
 )
 

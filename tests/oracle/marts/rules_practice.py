@@ -121,4 +121,16 @@ RULES: dict[str, Rule] = {
         day="month_id",
         ends="month_end_at",
     ),
+    "service_line_margin": Rule(
+        "revenue_service_line",
+        "margin_cents",
+        (("charge",), ("payment",), ("charge", "session", "episode"), SESSIONS, ("cost_rate",)),
+        side="below",
+        numerator="paid_cents",
+        partial=flag("is_open"),
+        only=flag("is_service"),
+        subject="service_line",
+        day="month_id",
+        ends="month_end_at",
+    ),
 }
