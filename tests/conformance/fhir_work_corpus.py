@@ -33,7 +33,7 @@ def work() -> dict[str, list[Resource]]:
 
 
 def _documents() -> list[Resource]:
-    """The first is a note that n1 holds, too; the second is one that must never land."""
+    """The first is a note that n1 holds, too; the second is one that must never land; the last is about the third."""
     common: Resource = {
         "status": "current",
         "type": coded("11506-3", LOINC),
@@ -56,6 +56,15 @@ def _documents() -> list[Resource]:
         ),
         hidden,
         made("DocumentReference", "x3", **common, docStatus="preliminary", author=[_ROLE], context=context),
+        made(
+            "DocumentReference",
+            "x4",
+            **common,
+            docStatus="final",
+            author=[_CLINICIAN],
+            context=context,
+            relatesTo=[{"code": "appends", "target": reference("DocumentReference/x3")}],
+        ),
     ]
 
 
@@ -72,9 +81,11 @@ def _compositions() -> list[Resource]:
         {"mode": "professional", "time": "2026-01-03T15:00:00Z", "party": reference("Practitioner/d2")},
         {"mode": "professional", "time": "2026-01-04T15:00:00Z", "party": _ROLE},
     ]
+    addendum = [{"code": "appends", "targetReference": reference("Composition/n1")}]
     return [
         made("Composition", "n1", **common, status="final", author=[_CLINICIAN], attester=attester),
         made("Composition", "n2", **common, status="preliminary", author=[_ROLE]),
+        made("Composition", "n3", **common, status="final", author=[_CLINICIAN], attester=attester, relatesTo=addendum),
     ]
 
 

@@ -35,9 +35,12 @@ class TestFhir(ConnectorSuite):
         Row("session", "s2", proves="cancelled_session", status="voided"),
         Row("clinician", "d1", role="therapist"),
         Row("session_clinician", ("s1", "d1"), role="primary", counts_direct=True),
-        Row("note", "n1", status="final", signed_at=local("2026-01-02 08:00", DENVER), client_key="p1"),
+        Row(
+            "note", "n1", status="final", signed_at=local("2026-01-02 08:00", DENVER), client_key="p1", amended_count=1
+        ),
         NoRow("note", "x1"),  # the same note as n1
         NoRow("note", "x2"),  # a psychotherapist's own
+        NoRow("note", "n3"),  # an addendum to n1
         Row("message", "m1", direction="in", category="scheduling", clinician_key="d1"),
         Row("message", "m2", direction="out", in_reply_to_key="m1"),
         Row("task", "t2", status="in_progress", about_key="n1", clinician_key="d1"),

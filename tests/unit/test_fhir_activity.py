@@ -91,6 +91,59 @@ def test_a_document_has_no_signing_time_and_counts_once_beside_its_composition(e
     assert ehr.reasons("note") == ["no_note", "of_a_composition"]
 
 
+def relates(code: str, target: str) -> Resource:
+    return {"relatesTo": [{"code": code, "targetReference": ref(target)}]}
+
+
+def test_a_note_is_changed_where_it_is_amended_and_by_what_appends_or_replaces_it_once_signed(ehr: RawBench) -> None:
+    read(
+        ehr,
+        composition(id="untouched", status="final"),
+        composition(id="amended", status="amended"),
+        composition(id="open"),
+        composition(id="wrong", status="entered-in-error"),
+        composition(id="appended", status="final"),
+        composition(id="a1", status="final", **relates("appends", "Composition/appended")),
+        composition(id="a2", status="amended", **relates("replaces", "Composition/appended")),
+        composition(id="a3", **relates("appends", "Composition/appended")),
+        composition(id="draft"),
+        composition(id="a4", status="final", **relates("appends", "Composition/draft")),
+        composition(id="a5", status="final", **relates("replaces", "Composition/draft")),
+        composition(id="a6", status="final", **relates("signs", "Composition/untouched")),
+        composition(id="a7", status="final", **relates("appends", "Composition/elsewhere")),
+        composition(id="a8", status="final", **relates("appends", "Composition/a8")),
+    )
+    assert {note["note_key"]: note.get("amended_count") for note in ehr.wanted("note")} == {
+        key("composition", name): count
+        for name, count in {
+            "untouched": 0,
+            "amended": 1,
+            "open": 0,
+            "wrong": None,
+            "appended": 2,  # not by a3, which is still a draft
+            "draft": 0,
+            "a5": 0,  # nobody had signed what it replaces
+            "a6": 0,
+            "a7": 0,  # of a note that is not here
+            "a8": 0,
+        }.items()
+    }
+    assert ehr.reasons("note") == ["change_of_a_note"] * 4
+
+
+def test_a_document_without_a_status_of_its_own_does_not_say_whether_it_was_changed(ehr: RawBench) -> None:
+    common = {"resourceType": "DocumentReference", "type": coded("11506-3"), "date": "2026-01-05T17:00:00Z"}
+    addendum = {"docStatus": "final", "relatesTo": [{"code": "appends", "target": ref("DocumentReference/d2")}]}
+    read(
+        ehr,
+        {**common, "id": "d1", "status": "current"},
+        {**common, "id": "d2", "status": "current", "docStatus": "final"},
+        {**common, "id": "d3", "status": "current", **addendum},
+    )
+    counts = {note["note_key"]: note.get("amended_count") for note in ehr.wanted("note")}
+    assert counts == {key("document", "d1"): None, key("document", "d2"): 1}
+
+
 @pytest.mark.parametrize(
     "label",
     [

@@ -45,6 +45,17 @@ DOCUMENT_REFERENCE = resource(
     drop=_PROCESS_NOTES,
 )
 
+#: FHIR R4 document-relationship-type: the document replaces, appends, signs or transforms another.
+DOCUMENT_RELATION = elements(
+    "document_relation",
+    "document_reference",
+    "relatesTo",
+    {
+        "code": Code(),
+        "target": Ref("document", path="target.reference", by_type={"DocumentReference": "document"}),
+    },
+)
+
 COMPOSITION = resource(
     "composition",
     "Composition",
@@ -71,6 +82,16 @@ COMPOSITION_ATTESTER = elements(
         "at": Instant(path="time"),
         "party": clinician("party.reference"),
         "party_role": role("party.reference"),
+    },
+)
+
+COMPOSITION_RELATION = elements(
+    "composition_relation",
+    "composition",
+    "relatesTo",
+    {
+        "code": Code(),
+        "target": Ref("composition", path="targetReference.reference", by_type={"Composition": "composition"}),
     },
 )
 
@@ -222,8 +243,10 @@ AUDIT_ENTITY = elements(
 
 ACTIVITY_STREAMS = (
     DOCUMENT_REFERENCE,
+    DOCUMENT_RELATION,
     COMPOSITION,
     COMPOSITION_ATTESTER,
+    COMPOSITION_RELATION,
     COMMUNICATION,
     COMMUNICATION_RECIPIENT,
     TASK,

@@ -2,6 +2,9 @@
 
 A Composition tells when it was signed: the time of its attester. A DocumentReference does not. A note that a server
 shows as both counts once, as the Composition. Psychotherapy process notes have not landed.
+
+A document that appends another, or replaces a signed one, is a change of that note. By the definition of the codes, a
+note of status `final` has not been changed since, one of status `amended` has, at least once.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from pacekeeper import expr
 from pacekeeper.expr import RawTables, Table, Value, null, reason
 from pacekeeper_connectors.fhir.connector import Fhir
 from pacekeeper_connectors.fhir.lookup import first_of, with_clinician
+
+_SIGNED = ("final", "amended")
 
 
 @Fhir.maps("note", of="composition")
@@ -20,15 +25,16 @@ def composition_note(raw: RawTables) -> Table:
     t = t.left_join(first, t.id == first.first_id)
     signed = _signatures(raw, t.select(note_id="id", author_key="clinician_key"))
     t = t.left_join(signed, t.id == signed.signed_id)
+    status = raw.value_map("note_status", t.status)
+    t = _with_changes(t.mutate(note_status=status), raw.composition_relation)
     return t.select(
         **_common(raw, t),
         note_key=t.id,
         created_at=expr.coalesce(t.first_date, t.date, t.first_updated),
         signed_at=t.signed_at,
         cosigned_at=t.cosigned_at,
-        status=raw.value_map("note_status", t.status),
         status_source_code=t.status,
-        out_of_scope=null("string"),
+        out_of_scope=reason((t.change_id.notnull(), "change_of_a_note")),
     )
 
 
@@ -40,18 +46,20 @@ def document_note(raw: RawTables) -> Table:
     t = t.left_join(first, t.id == first.first_id)
     known = raw.composition.select(known_composition="id")
     t = t.left_join(known, t.composition == known.known_composition)
-    status = t.doc_status.coalesce(t.status)
+    code = t.doc_status.coalesce(t.status)
+    status = raw.value_map("note_status", code)
+    t = _with_changes(t.mutate(status_code=code, note_status=status), raw.document_relation)
     return t.select(
         **_common(raw, t),
         note_key=t.id,
         created_at=expr.coalesce(t.first_date, t.date, t.first_updated),
         signed_at=null("timestamp('UTC')"),
         cosigned_at=null("timestamp('UTC')"),
-        status=raw.value_map("note_status", status),
-        status_source_code=status,
+        status_source_code=t.status_code,
         out_of_scope=reason(
             (t.known_composition.notnull(), "of_a_composition"),
             (raw.value_map("note_type", t.type) == "no_note", "no_note"),
+            (t.change_id.notnull(), "change_of_a_note"),
         ),
     )
 
@@ -64,7 +72,39 @@ def _common(raw: RawTables, t: Table) -> dict[str, Value]:
         "note_type": raw.value_map("note_type", t.type),
         "note_type_source_code": t.type,
         "service_at": t.service_start,
+        "status": t.note_status,
+        "amended_count": expr.cases(
+            ((t.note_status == "amended") & (t.changes == 0), 1),
+            (t.note_status.isin(_SIGNED), t.changes),
+            # Nothing is signed that could have been changed after.
+            (t.note_status == "preliminary", 0),
+        ),
     }
+
+
+def _with_changes(notes: Table, relation: Table) -> Table:
+    """The notes with `changes`, the number of signed changes of each, and change_id: null unless it changes another.
+
+    A change of a change counts for no note: what is known is a least number.
+    """
+    known = notes.select(note_id="id", is_signed=notes.note_status.isin(_SIGNED))
+    pairs = relation.filter(relation.parent_key != relation.target).select(
+        "code", change="parent_key", changed="target"
+    )
+    pairs = pairs.inner_join(known, pairs.changed == known.note_id).drop("note_id")
+    # What replaces a draft is the note, and the draft another: neither says that anything was changed after signing.
+    pairs = pairs.filter((pairs.code == "appends") | ((pairs.code == "replaces") & pairs.is_signed))
+    by = known.select(changing="note_id", is_done="is_signed")
+    done = pairs.inner_join(by, pairs.change == by.changing)
+    counted = (
+        done.filter(done.is_signed & done.is_done)
+        .group_by(changed_id="changed")
+        .agg(change_count=done.change.nunique())
+    )
+    notes = notes.left_join(counted, notes.id == counted.changed_id)
+    changes = pairs.group_by(change_id="change").agg(changes_n=pairs.count())
+    notes = notes.left_join(changes, notes.id == changes.change_id)
+    return notes.mutate(changes=notes.change_count.coalesce(0))
 
 
 def _first_seen(raw: RawTables, stream: str) -> Table:
