@@ -37,7 +37,7 @@ def processing(tables: CanonicalTables, policy: Policy) -> Table:
     rows = rows.filter(rows.claim_key.notnull() & (rows.paid_no <= utc_day(seconds(tables.as_of))))
     taken = _taken_back(rows)
     rows = rows.filter(rows.status.isin(_ADJUDICATED)).anti_join(taken, "claim_payment_key")
-    claims = _roots(tables)
+    claims = claim_roots(tables)
     rows = rows.left_join(claims, "claim_key").drop("claim_key_right")
     rows = rows.mutate(root=ibis.coalesce(rows.root, rows.claim_key))
     rows = rows.mutate(is_later_payer=rows.status.isin(["secondary", "tertiary"]))
@@ -75,7 +75,7 @@ def _taken_back(rows: Table) -> Table:
     return ranked.filter(ranked.place == 0).select("claim_payment_key").distinct()
 
 
-def _roots(tables: CanonicalTables) -> Table:
+def claim_roots(tables: CanonicalTables) -> Table:
     """Each claim with the one it began with, two replacements back at most, and that one's days."""
     claims = tables.claim.select("claim_key", "original_claim_key")
     earlier = tables.claim.view().select(earlier_key="claim_key", first_key="original_claim_key")

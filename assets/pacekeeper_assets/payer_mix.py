@@ -10,7 +10,8 @@ from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.needs import Input
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
-from pacekeeper_assets.billing import CHARGE_MONEY, HELD_SESSION, STANDING_CHARGE
+from pacekeeper_assets.billing import HELD_SESSION, STANDING_CHARGE
+from pacekeeper_assets.claim_money import CHARGE_MONEY
 from pacekeeper_assets.people import with_client_person
 from pacekeeper_assets.periods import PRACTICE_QUARTER
 from pacekeeper_assets.practice_facts import needs_of, ratio, with_practice_known
@@ -125,6 +126,7 @@ PAYER_MIX = Mart(
         "calendar_day",
         "clinician",
         "person_match",
+        "client",
         "client_match",
         "appointment",
         "session",
@@ -132,6 +134,7 @@ PAYER_MIX = Mart(
         "session_participant",
         "episode",
         "charge",
+        "claim",
         "payment",
         "claim_payment",
         "claim_payment_line",

@@ -224,8 +224,11 @@ RECONCILIATION = Mart(
     primary_key=("clinician_key", "week_id"),
     inputs=(
         "clinician_week",
+        "practice",
+        "calendar_day",
         "clinician",
         "person_match",
+        "client",
         "client_match",
         "appointment",
         "session",

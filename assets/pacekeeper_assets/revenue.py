@@ -12,7 +12,8 @@ from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.needs import Input, Needs
 from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
-from pacekeeper_assets.billing import CHARGE_MONEY, HELD_SESSION, MONEY, STANDING_CHARGE, unlinked_payment
+from pacekeeper_assets.billing import HELD_SESSION, STANDING_CHARGE
+from pacekeeper_assets.claim_money import CHARGE_MONEY, MONEY, unlinked_payment
 from pacekeeper_assets.judging import Grain, band
 from pacekeeper_assets.periods import PRACTICE_MONTH
 from pacekeeper_assets.practice_facts import needs_of, ratio, with_practice_known
@@ -193,7 +194,8 @@ _ADJUSTED = Input("remit_adjustment", ("claim_payment_key", "group_code", "amoun
 _PROCESSED = Input("claim_payment", ("claim_payment_key", "claim_key", "status"))
 _MEMBERS = Input("member_month", ("month", "members_n", "revenue_cents"))
 _OF_CHARGES = needs_of(_CHARGE, _LINE)
-_PAID = needs_of(_CHARGE, _PAYMENT, _LINKED, _LINE)
+_AGAIN = Input("claim", ("original_claim_key",), without="money of a claim that was sent again is unlinked")
+_PAID = needs_of(_CHARGE, _PAYMENT, _LINKED, _LINE, supporting=(_AGAIN,))
 _OF_REMITS = needs_of(_CHARGE, _PROCESSED, _ADJUSTED)
 _MARGIN = needs_of(_CHARGE, _PAYMENT, _LINKED, _LINE, _HELD, _COST)
 
@@ -214,6 +216,7 @@ REVENUE_SERVICE_LINE = Mart(
         "calendar_day",
         "clinician",
         "person_match",
+        "client",
         "client_match",
         "appointment",
         "session",
@@ -221,6 +224,7 @@ REVENUE_SERVICE_LINE = Mart(
         "session_participant",
         "episode",
         "charge",
+        "claim",
         "payment",
         "claim_payment",
         "claim_payment_line",
@@ -239,7 +243,8 @@ REVENUE_SERVICE_LINE = Mart(
             "service_line",
             "text",
             "",
-            "The charge's, else its session's, else the episode's; `unknown` where none says.",
+            "The charge's, else its session's, else that of the episode of its appointment, or of its client on the "
+            "day; `unknown` where none says.",
         ),
         MartColumn("is_service", "flag", "", "False for `unlinked` and `capitation`."),
         MartColumn("is_settled", "flag", "", "Whether policy billing.settled_after has passed since the month's end."),
@@ -276,8 +281,8 @@ REVENUE_SERVICE_LINE = Mart(
         ),
         _cents(
             "paid_cents",
-            "Payments by anybody, less what went back; shared out among the charges of a claim by what they ask. "
-            "Null: no source of payments.",
+            "Payments by anybody, less what went back; shared out among the charges of a claim, or of what it "
+            "replaces or is replaced by, by what they ask. Null: no source of payments.",
             _PAID,
             "F01",
         ),

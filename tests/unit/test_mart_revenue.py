@@ -170,6 +170,59 @@ def test_no_cent_is_lost_between_claims_and_service_lines(charges: list[int], pa
     assert total["paid"] == sum(payments)
 
 
+def test_charges_that_name_only_client_and_day_get_a_session_each_by_code_then_renderer_then_start() -> None:
+    made = practice()
+    made.clinician("c2")
+    made.employ(date(2025, 1, 6), key="c2")
+    for name, clock, who, kind in (
+        ("z", "08:00", "c1", "individual"), ("y", "10:00", "c1", "individual"), ("x", "12:00", "c2", "individual"),
+        ("w", "14:00", "c1", "family"), ("v", "16:00", "c1", "consult"),
+    ):  # fmt: skip
+        made.session(made.day(0), clock, 60, key=who, session_key=name, session_type=kind, service_line=name)
+    charge(made, made.day(0), 1, session_key="v", client_key="k1")
+    for cents, code, who, claim_key in (
+        (10, "90837", "c1", "A"), (100, "90847", "c2", "B"), (1_000, "90837", "c2", "C"), (10_000, "90837", "c1", "D"),
+        (100_000, "90785", "c1", "C"), (1_000_000, "90834", "c9", "E"),
+    ):  # fmt: skip
+        charge(made, made.day(0), cents, client_key="k1", procedure_code=code, clinician_key=who, claim_key=claim_key)
+    made.run(weeks=6)
+    # The add-on goes with its claim; the sixth finds no session free and shares the first of its kind.
+    asked = {name: line(made, name)["charge_cents"] for name in "zyxwv"}
+    assert asked == {"z": 1_000_010, "y": 10_000, "x": 101_000, "w": 100, "v": 1}
+
+
+def test_a_session_and_a_fee_without_a_line_take_that_of_the_episode() -> None:
+    made = practice()
+    for name, client, opened in (("e1", "k1", date(2025, 1, 1)), ("e2", "k2", date(2025, 1, 1))):
+        made.add("episode", episode_key=name, client_key=client, service_line=name, opened_on=opened, status="active")
+    made.session(made.day(0), "09:00", 60, clients=("k1",))
+    seats = [
+        made.seat(made.day(0), "11:00", status="no_show", client="k2", episode_key=named) for named in ("e1", None)
+    ]
+    for seat in seats:
+        charge(made, made.day(0), 5_000, appointment_key=seat, client_key="k2")
+    made.run(weeks=6)
+    assert {name: (line(made, name)["sessions_n"], line(made, name)["missed_fee_cents"]) for name in ("e1", "e2")} == {
+        "e1": (1, 5_000),
+        "e2": (0, 5_000),
+    }
+
+
+@pytest.mark.parametrize(("charged", "paid_for"), [("first", "again"), ("again", "first")])
+def test_money_of_a_claim_and_of_the_one_that_replaces_it_meets_the_same_charges(charged: str, paid_for: str) -> None:
+    made = practice()
+    made.session(made.day(0), "09:00", 60, session_key="s", service_line="therapy")
+    charge(made, made.day(0), 9_000, session_key="s", claim_key=charged)
+    claim(made, "first", 9_000)
+    claim(made, "again", 9_000, frequency="replacement", original_claim_key="first")
+    pay(made, made.day(2), 6_000, claim_key=paid_for)
+    remit(made, made.day(2), paid_for, 6_000, ("contractual", "45", 3_000, None), charged=9_000, allowed_cents=6_000)
+    made.run(weeks=6)
+    row = line(made, "therapy")
+    assert (row["paid_cents"], row["allowed_cents"], row["contractual_cents"]) == (6_000, 6_000, 3_000)
+    assert not made.select("SELECT 1 FROM marts.revenue_service_line WHERE service_line = 'unlinked'")
+
+
 def a_year(paid_by_month: dict[int, int]) -> World:
     made = practice()
     for month, cents in paid_by_month.items():

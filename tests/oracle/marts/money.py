@@ -8,8 +8,10 @@ from datetime import date
 from fractions import Fraction
 from functools import cached_property
 
+from tests.oracle.marts.charge_session import sessions_of_charges
 from tests.oracle.marts.contracts import contract_of, is_in_force
 from tests.oracle.marts.practice import Practice, Row
+from tests.oracle.marts.trajectory import Episodes
 
 HELD = {"completed", "partial"}
 MISSED = {"no_show", "cancelled"}
@@ -42,42 +44,61 @@ class Billing:
         seat = self.seats.get(charge["appointment_key"])
         return seat is not None and seat["status"] in MISSED and charge["session_key"] not in self.held
 
+    def named(self, charge: Row) -> Row | None:
+        """The session it names, else that which kept its appointment."""
+        return self.held.get(charge["session_key"]) or self.kept.get(charge["appointment_key"])
+
     def session(self, charge: Row) -> Row | None:
-        """The one it names, else that which kept its appointment, else one that its client attended on the day. Which
-        of several, decision 8, M5, leaves open: that of the first key.
-        """
-        if self.is_fee(charge):
-            return None
-        named = self.held.get(charge["session_key"]) or self.kept.get(charge["appointment_key"])
-        if named is not None:
-            return named
-        about = self.practice.client(charge["client_key"]), charge["service_date"]
-        there = self.by_day[about] if charge["client_key"] is not None else []
-        return min(there, key=lambda session: session["session_key"], default=None)
+        """The one named, else one that its client attended on the day (decision 8, M5)."""
+        return None if self.is_fee(charge) else self.named(charge) or self._by_day.get(charge["charge_key"])
+
+    @cached_property
+    def _by_day(self) -> dict[str, Row]:
+        named, loose = [], []
+        for charge in self.charges.values():
+            session = self.named(charge)
+            if self.is_fee(charge):
+                continue
+            if session is not None:
+                named.append((charge, session))
+            elif charge["client_key"] is not None:
+                loose.append(charge)
+        return sessions_of_charges(self.practice, loose, named, self.by_day)
 
     # --- service lines ---
 
     @cached_property
-    def _linked_lines(self) -> dict[str, set[str]]:
-        """Service lines of the episodes that a session's list of clients names."""
-        lines = {e["episode_key"]: e["service_line"] for e in self.practice.rows["episode"]}
+    def episodes(self) -> Episodes:
+        return Episodes(self.practice)
+
+    @cached_property
+    def _lines_of_episodes(self) -> dict[str, set[str]]:
+        """Service lines by session, of the episodes it belongs to for those who attended (decision 8, O1)."""
         found: dict[str, set[str]] = defaultdict(set)
-        for row in self.practice.rows["session_participant"]:
-            if lines.get(row["episode_key"]) is not None:
-                found[row["session_key"]].add(lines[row["episode_key"]])
+        for sessions in self.episodes.seen.values():
+            for key, (_, episode) in sessions.items():
+                line = self.episodes.rows.get(episode or "", {}).get("service_line")
+                if line is not None:
+                    found[key].add(line)
         return found
 
     def line_of_session(self, session: Row) -> str:
         """Its own, else that of its episode."""
         own = session["service_line"]
-        return str(own) if own is not None else min(self._linked_lines[session["session_key"]], default=UNKNOWN)
+        return str(own) if own is not None else min(self._lines_of_episodes[session["session_key"]], default=UNKNOWN)
 
     def line(self, charge: Row) -> str:
-        """Its own, else that of its session."""
+        """Its own, else that of its session, else of the episode of its appointment, or of its client on the day."""
         if charge["service_line"] is not None:
             return str(charge["service_line"])
         session = self.session(charge)
-        return UNKNOWN if session is None else self.line_of_session(session)
+        line = UNKNOWN if session is None else self.line_of_session(session)
+        if line == UNKNOWN:
+            episode = self.seats.get(charge["appointment_key"], {}).get("episode_key")
+            if episode is None or episode not in self.episodes.rows or self.episodes.is_error(episode):
+                episode = self.episodes.at(self.practice.client(charge["client_key"]), charge["service_date"])
+            line = self.episodes.rows.get(episode or "", {}).get("service_line") or UNKNOWN
+        return str(line)
 
     # --- money ---
 
@@ -89,9 +110,34 @@ class Billing:
                 found[charge["claim_key"]].append(charge)
         return found
 
+    @cached_property
+    def _replaced(self) -> dict[str, str]:
+        """Claims by the claim that replaces or voids them."""
+        claims = self.practice.rows["claim"]
+        return {c["claim_key"]: c["original_claim_key"] for c in claims if c["original_claim_key"] is not None}
+
+    def first_claim(self, key: str) -> str:
+        """Two steps back at most."""
+        before = self._replaced.get(key, key)
+        return self._replaced.get(before, before)
+
+    @cached_property
+    def _of_first_claim(self) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = defaultdict(list)
+        for charge in self.charges.values():
+            if charge["claim_key"] is not None:
+                found[self.first_claim(charge["claim_key"])].append(charge)
+        return found
+
+    def charges_of_claim(self, key: str | None) -> list[Row]:
+        """Its own, else those of all claims that began with the same one."""
+        if key is None:
+            return []
+        return self.of_claim.get(key) or self._of_first_claim.get(self.first_claim(key), [])
+
     def shared(self, claim_key: str | None, cents: int) -> list[tuple[Row, int]]:
-        """A claim's money by charge; nothing where no standing charge is on the claim."""
-        charges = self.of_claim.get(claim_key or "", [])
+        """A claim's money by charge; nothing where no standing charge is on it or on one it replaces."""
+        charges = self.charges_of_claim(claim_key)
         return list(zip(charges, split(cents, [c["charge_cents"] for c in charges]), strict=True))
 
     def paid(self, payment: Row) -> list[tuple[Row, int]]:
