@@ -22,8 +22,6 @@ from tests.oracle import marts
 from tests.oracle.marts.compare import VERDICT_COLUMNS, differences, practice_in, rows_of, verdicts_of
 from tests.oracle.marts.practice import Practice
 
-#: No connector of the demo counts changes of a note after it was signed.
-NOT_FED = {"notes_amended_own_limit"}
 Verdicts = dict[tuple[str, str, date], tuple[str, float | None]]
 
 
@@ -99,7 +97,7 @@ def test_every_planted_verdict_is_found(night: Night) -> None:
     assert missed == []
     out_of_band = {p.guardrail for p in planted if p.state in {"warn", "breach"}}
     enabled = {name for name, rail in night.home.policy().latest.guardrails.items() if rail.enabled}
-    assert enabled - out_of_band == NOT_FED
+    assert enabled - out_of_band == set()
 
 
 def test_every_verdict_agrees_with_the_independent_computation(night: Night) -> None:

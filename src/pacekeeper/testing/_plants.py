@@ -13,6 +13,7 @@ from typing import Literal
 State = Literal["pass", "warn", "breach", "unknown", "exempt"]
 #: What somebody does, or goes without, in some weeks; those that hold for good name the last week alone.
 Habit = Literal[
+    "amends_notes",
     "at_capacity",
     "busy_inbox",
     "closing",

@@ -54,7 +54,7 @@ WORK_PLANTS: Mapping[str, Plant] = {
     "heavy_ehr": Plant(expects=dict.fromkeys((8, 7, 6, 5), _HEAVY), habits={"heavy_ehr": (8, 7, 6, 5)}),
     "no_supervision": Plant(expects=dict.fromkeys((6, 5), _MISSED), habits={"no_supervision": (7, 6, 5)}),
     "few_forms": Plant(habits={"few_forms": (0,)}),
-    "no_leave": Plant(habits={"no_leave": (0,)}),
+    "no_leave": Plant(habits={"no_leave": (0,), "amends_notes": (3, 2)}),
     "no_morning_admin": Plant(expects=dict.fromkeys((5, 4, 3), _HALF), habits={"no_morning_admin": (8, 7, 6, 5, 4, 3)}),
     "no_admin": Plant(expects=dict.fromkeys((7, 6, 5), _NO_ADMIN), habits={"no_admin": (7, 6, 5)}),
     "extra_work": Plant(expects={6: _EXTRA}, habits={"extra_work": (6,)}),
