@@ -80,6 +80,14 @@ def test_no_expression_casts_a_flag_to_a_number_or_a_time_to_a_zone(built: dict[
             assert not (cast.to.is_timestamp() and cast.to.timezone and not cast.arg.dtype.is_null()), name
 
 
+def test_no_expression_adds_fractions_in_the_order_of_rows(built: dict[str, ibis.Table]) -> None:
+    import ibis.expr.operations as ops
+
+    for name, table in built.items():
+        for added in table.op().find((ops.Sum, ops.Mean)):
+            assert not added.arg.dtype.is_floating(), name
+
+
 def test_every_expression_compiles_for_postgres_as_well(built: dict[str, ibis.Table]) -> None:
     for name, table in built.items():
         sql = str(ibis.to_sql(table, dialect="postgres"))

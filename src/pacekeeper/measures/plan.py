@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.operations as ops
 
 from pacekeeper.measures.bands import BAND_VALUE, BAND_VALUE_STEP, POLICY_TABLES, policy_tables
+from pacekeeper.measures.exact import with_exact_sums
 from pacekeeper.measures.guardrail import Catalogue
 from pacekeeper.measures.mart import IBIS_TYPES, Mart, MartColumn, Step, conformed
 from pacekeeper.measures.tables import CanonicalTables, declared_table, declared_tables
@@ -82,7 +83,7 @@ def expressions(
             else:
                 found = step.build(tables, policy)
                 rows = {step.name: found if step.refine is None else _in_order(found)}
-            yield step, rows
+            yield step, {name: with_exact_sums(query) for name, query in rows.items()}
             schema = _schema(step.columns) if step.columns else rows[step.name].schema()
             tables = tables.with_table(step.name, declared_table(step_table(step.name), schema))
         rows = mart.build(tables, policy)
@@ -92,7 +93,7 @@ def expressions(
             rows = conformed(rows, mart.columns).order_by(*mart.primary_key)
         else:
             rows = _in_order(rows)
-        yield mart, {mart.name: rows}
+        yield mart, {mart.name: with_exact_sums(rows)}
         tables = _with_mart(tables, mart)
 
 
