@@ -20,13 +20,13 @@ _SIGNED = ("final", "amended")
 @Fhir.maps("note", of="composition")
 def composition_note(raw: RawTables) -> Table:
     """The author's own signature is the first; a later one by somebody else countersigns."""
-    t = with_clinician(raw, raw.composition, reference="author", role="author_role")
+    notes = raw.composition.mutate(note_status=raw.value_map("note_status", raw.composition.status))
+    t = with_clinician(raw, notes, reference="author", role="author_role")
     first = _first_seen(raw, "composition")
     t = t.left_join(first, t.id == first.first_id)
     signed = _signatures(raw, t.select(note_id="id", author_key="clinician_key"))
     t = t.left_join(signed, t.id == signed.signed_id)
-    status = raw.value_map("note_status", t.status)
-    t = _with_changes(t.mutate(note_status=status), raw.composition_relation)
+    t = _with_changes(t, notes, raw.composition_relation)
     return t.select(
         **_common(raw, t),
         note_key=t.id,
@@ -41,14 +41,14 @@ def composition_note(raw: RawTables) -> Table:
 @Fhir.maps("note", of="document_reference")
 def document_note(raw: RawTables) -> Table:
     """A scan, a letter or a laboratory report is no note: the value map says which types are."""
-    t = with_clinician(raw, raw.document_reference, reference="author", role="author_role")
+    code = raw.document_reference.doc_status.coalesce(raw.document_reference.status)
+    notes = raw.document_reference.mutate(status_code=code, note_status=raw.value_map("note_status", code))
+    t = with_clinician(raw, notes, reference="author", role="author_role")
     first = _first_seen(raw, "document_reference")
     t = t.left_join(first, t.id == first.first_id)
     known = raw.composition.select(known_composition="id")
     t = t.left_join(known, t.composition == known.known_composition)
-    code = t.doc_status.coalesce(t.status)
-    status = raw.value_map("note_status", code)
-    t = _with_changes(t.mutate(status_code=code, note_status=status), raw.document_relation)
+    t = _with_changes(t, notes, raw.document_relation)
     return t.select(
         **_common(raw, t),
         note_key=t.id,
@@ -82,8 +82,8 @@ def _common(raw: RawTables, t: Table) -> dict[str, Value]:
     }
 
 
-def _with_changes(notes: Table, relation: Table) -> Table:
-    """The notes with `changes`, the number of signed changes of each, and change_id: null unless it changes another.
+def _with_changes(t: Table, notes: Table, relation: Table) -> Table:
+    """The table with `changes`, the signed changes of each note, and change_id: null unless it changes another.
 
     A change of a change counts for no note: what is known is a least number.
     """
@@ -101,10 +101,10 @@ def _with_changes(notes: Table, relation: Table) -> Table:
         .group_by(changed_id="changed")
         .agg(change_count=done.change.nunique())
     )
-    notes = notes.left_join(counted, notes.id == counted.changed_id)
+    t = t.left_join(counted, t.id == counted.changed_id)
     changes = pairs.group_by(change_id="change").agg(changes_n=pairs.count())
-    notes = notes.left_join(changes, notes.id == changes.change_id)
-    return notes.mutate(changes=notes.change_count.coalesce(0))
+    t = t.left_join(changes, t.id == changes.change_id)
+    return t.mutate(changes=t.change_count.coalesce(0))
 
 
 def _first_seen(raw: RawTables, stream: str) -> Table:
