@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis
 
 from pacekeeper.expr import Table, Value, ifelse, literal
-from pacekeeper.measures.in_force import whole
-from pacekeeper.measures.instant import day_number, seconds
+from pacekeeper.measures.in_force import number, whole
+from pacekeeper.measures.instant import day_number, seconds, utc_day
 from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.needs import Input
 from pacekeeper.measures.tables import CanonicalTables
@@ -34,8 +34,14 @@ def leave_month(tables: CanonicalTables, policy: Policy) -> Table:
         _employed(rows, tables),
     ):
         rows = rows.left_join(part, _KEYS).drop("person_key_right", "month_id_right")
+    rows = rows.left_join(_recorded(tables), "person_key").drop("person_key_right")
     rows = with_known(rows, tables, "pto_ledger", "schedule_block")
+    limit = number(policy, rows.month_id, lambda rev: rev.guardrail("no_leave_90d").threshold("breach"))
     since_no = ibis.greatest(rows.last_leave_no, rows.run_start_no - 1)
+    # Leave of before the record began is not known.
+    is_before = ibis.coalesce(since_no < rows.record_no - 1, literal(value=True))
+    since_no = ifelse(is_before, rows.record_no - 1, since_no)
+    is_short = is_before & ibis.coalesce(rows.last_no - since_no <= limit, literal(value=True))
     due_h = ifelse(rows.accrued_h > 0, rows.accrued_h, rows.granted_h)
     from_month = whole(policy, rows.month_id, lambda rev: rev.guardrail("pto_low").settings.whole("from_month"))
 
@@ -44,10 +50,11 @@ def leave_month(tables: CanonicalTables, policy: Policy) -> Table:
 
     rows = rows.mutate(
         clinician_key=rows.person_key,
+        is_record_short=rows.run_start_no.notnull() & is_short,
         pto_due_h=known(due_h),
         pto_taken_h=known(rows.taken_h.fill_null(0.0)),
         days_without_leave=known(
-            ifelse(rows.run_start_no.notnull(), rows.last_no - since_no, ibis.null("int64")),
+            ifelse(rows.run_start_no.notnull() & ~is_short, rows.last_no - since_no, ibis.null("int64")),
             rows.knows_pto_ledger | rows.knows_schedule_block,
         ),
         sick_days=known(rows.sick_days.fill_null(0)),
@@ -98,6 +105,20 @@ def _last_leave(rows: Table, ledger: Table, tables: CanonicalTables) -> Table:
     met = rows.select(*_KEYS, "last_no").inner_join(days, "person_key")
     met = met.filter(met.entry_no <= met.last_no)
     return met.group_by(*_KEYS).aggregate(last_leave_no=met.entry_no.max())
+
+
+def _recorded(tables: CanonicalTables) -> Table:
+    """`record_no` per person: the first day of which a source that counts for the person has an entry about anybody.
+
+    Grants are left out: ledgers date what somebody brings along back to the day of hiring.
+    """
+    ledger = tables.pto_ledger.filter(tables.pto_ledger.kind != "grant")
+    ledger = ledger.select("source", day_no=day_number(ledger.entry_date))
+    blocks = tables.schedule_block.filter(tables.schedule_block.kind == "pto")
+    blocks = blocks.select("source", day_no=utc_day(seconds(blocks.start_at)))
+    days = ibis.union(ledger, blocks)
+    begun = tables.person_source.inner_join(days.group_by("source").aggregate(day_no=days.day_no.min()), "source")
+    return begun.group_by("person_key").aggregate(record_no=begun.day_no.min())
 
 
 def _planned(tables: CanonicalTables) -> Table:
@@ -180,6 +201,13 @@ LEAVE_MONTH = Mart(
             "Employed, in a month from policy pto_low.from_month on, and not on parental leave in it.",
         ),
         MartColumn(
+            "is_record_short",
+            "flag",
+            "",
+            "Employed since before the person's sources have a first entry about anybody, no grant, without leave in "
+            "them, and that is no more than policy no_leave_90d.breach days ago: nobody can tell.",
+        ),
+        MartColumn(
             "pto_taken_h",
             "number",
             "hours",
@@ -208,8 +236,9 @@ LEAVE_MONTH = Mart(
             "days_without_leave",
             "count",
             "days",
-            "Days to the month's end since the last day of leave in the ledger (taken, parental) or the calendar, or "
-            "since the employment began. Null: not employed then, or neither ledger nor calendar knows the person.",
+            "Days to the month's end since the last day of leave in the ledger (taken, parental) or the calendar, "
+            "since the employment began, or since the record of leave did, whichever is latest. Null: not employed "
+            "then, neither ledger nor calendar knows the person, or is_record_short.",
             needs=_RESTED,
             rules=("H01",),
         ),
@@ -250,4 +279,5 @@ NO_LEAVE_90D = band(
     needs=_RESTED,
     grain=CLINICIAN_MONTH,
     only="is_employed",
+    few="is_record_short",
 )

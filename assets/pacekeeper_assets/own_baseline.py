@@ -22,6 +22,7 @@ _SECTION = "own_limit"
 _SIGMA_PER_RANGE = 2.66 / 3
 _BASELINE_MONTHS = 12
 _DIGITS = 9
+_KEYS = ("clinician_key", "measure", "month_id")
 #: Measures, and the entities of which one has to be known.
 _KNOWN_BY = {
     "sick_days": ("pto_ledger", "schedule_block"),
@@ -50,9 +51,8 @@ def own_baseline_month(tables: CanonicalTables, policy: Policy) -> Table:
         clinician_key=rows.person_key,
         value=ifelse(is_known, rows.found.fill_null(0), ibis.null("int64")).cast("float64"),
     )
-    return _against_own_months(rows, policy).mutate(
-        is_sick_days=rows.measure == "sick_days", is_notes_amended=rows.measure == "notes_amended"
-    )
+    rows = rows.mutate(is_sick_days=rows.measure == "sick_days", is_notes_amended=rows.measure == "notes_amended")
+    return _against_own_months(rows, policy)
 
 
 def _of_measure(months: Table, measure: str) -> Table:
@@ -65,21 +65,32 @@ def _of_measure(months: Table, measure: str) -> Table:
 
 
 def _against_own_months(rows: Table, policy: Policy) -> Table:
-    by = ["clinician_key", "measure", "is_known"]
-    in_order = ibis.window(group_by=by, order_by="month_id")
-    before = ibis.window(group_by=by, order_by="month_id", rows=(-_BASELINE_MONTHS, -1))
-    ranges = ibis.window(group_by=by, order_by="month_id", rows=(-_BASELINE_MONTHS + 1, -1))
-    rows = rows.mutate(moving_range=(rows.value - rows.value.lag().over(in_order)).abs())
+    rows = rows.left_join(_before(rows), _KEYS).drop(*(f"{key}_right" for key in _KEYS))
     least = number(policy, rows.month_id, lambda rev: rev.section(_SECTION).number("least_spread"))
     rows = rows.mutate(
-        baseline_months_n=ifelse(rows.is_known, rows.value.count().over(before), ibis.null("int64")),
-        baseline_mean=rows.value.mean().over(before),
-        sigma=ibis.greatest(rows.moving_range.mean().over(ranges) * _SIGMA_PER_RANGE, least),
+        baseline_months_n=ifelse(rows.is_known, rows.known_n.fill_null(0), ibis.null("int64")),
+        sigma=ibis.greatest(rows.range_mean.fill_null(0.0) * _SIGMA_PER_RANGE, least),
     )
     return rows.mutate(
         baseline_mean=rows.baseline_mean.round(_DIGITS),
         own_hi=(rows.baseline_mean + 3 * rows.sigma).round(_DIGITS),
         own_sigma=((rows.value - rows.baseline_mean) / rows.sigma).round(_DIGITS),
+    )
+
+
+def _before(rows: Table) -> Table:
+    """Of the known months among the twelve calendar months before each known month: number, mean, and mean of the
+    differences between one and the next.
+    """
+    known = rows.filter(rows.is_known).select(*_KEYS, "value")
+    known = known.mutate(month_no=known.month_id.year().cast("int64") * 12 + known.month_id.month().cast("int64"))
+    earlier = known.select("clinician_key", "measure", earlier_no="month_no", earlier="value")
+    met = known.inner_join(earlier, ["clinician_key", "measure"])
+    met = met.filter((met.earlier_no < met.month_no) & (met.earlier_no >= met.month_no - _BASELINE_MONTHS))
+    in_order = ibis.window(group_by=_KEYS, order_by="earlier_no")
+    met = met.mutate(moving_range=(met.earlier - met.earlier.lag().over(in_order)).abs())
+    return met.group_by(*_KEYS).aggregate(
+        known_n=met.count(), baseline_mean=met.earlier.mean(), range_mean=met.moving_range.mean()
     )
 
 
@@ -188,7 +199,7 @@ OWN_BASELINE_MONTH = Mart(
             "baseline_months_n",
             "count",
             "months",
-            "Known months among the twelve before. Null: the month itself is not known.",
+            "Known months among the twelve calendar months before. Null: the month itself is not known.",
             needs=_ANY,
         ),
         MartColumn("baseline_mean", "number", "see measure", f"Mean of those months. {_NO_BASELINE}", needs=_ANY),

@@ -27,7 +27,13 @@ def payer_mix(tables: CanonicalTables, policy: Policy) -> Table:
     )
     money = _by_subject(_in_quarter(_money(tables), tables))
     paid = money.group_by(*_KEYS).aggregate(paid=money.paid_cents.sum())
-    keys = ibis.union(held.select(*_KEYS), paid.select(*_KEYS), distinct=True)
+    payers = _in_quarter(_charged(tables), tables)
+    keys = ibis.union(
+        held.select(*_KEYS),
+        _by_subject(payers).select(*_KEYS),
+        _claimed(tables).select(*_KEYS),
+        distinct=True,
+    )
     rows = keys
     for part in (held, paid):
         rows = rows.left_join(part, _KEYS).drop(*(f"{key}_right" for key in _KEYS))
@@ -97,6 +103,30 @@ def _coverage(tables: CanonicalTables) -> Table:
     )
 
 
+def _charged(tables: CanonicalTables) -> Table:
+    rows = tables.standing_charge
+    return rows.select("payer_class", clinician_key=rows.biller, day_no=rows.service_no)
+
+
+def _claimed(tables: CanonicalTables) -> Table:
+    """Payers of the practice by quarter: of claims for services of the quarter, and of rates in force in it."""
+    claims = tables.claim.filter(tables.claim.frequency != "void")
+    claims = claims.select(
+        "payer_class", day_no=day_number(ibis.coalesce(claims.service_from, claims.service_to, claims.submitted_on))
+    )
+    rates = tables.payer_contract
+    rates = rates.select(
+        "payer_class", from_no=day_number(rates.effective_from), to_no=day_number(rates.effective_to)
+    ).distinct()
+    quarters = tables.practice_quarter.select("quarter_id", "first_no", "last_no")
+    agreed = quarters.inner_join(rates, quarters.last_no >= rates.from_no)
+    agreed = agreed.filter(ibis.coalesce(agreed.to_no >= agreed.first_no, literal(value=True)))
+    found = ibis.union(
+        _in_quarter(claims, tables).select("quarter_id", "payer_class"), agreed.select("quarter_id", "payer_class")
+    )
+    return found.mutate(clinician_key=literal(_PRACTICE))
+
+
 def _money(tables: CanonicalTables) -> Table:
     """What was paid for each charge, for whoever it was billed under."""
     rows = tables.standing_charge.inner_join(tables.charge_money, "charge_key")
@@ -118,7 +148,8 @@ PAYER_MIX = Mart(
     name="payer_mix",
     description="Sessions, clients and money by kind of payer. Sessions follow the person in the room, money the one "
     "billed under; for a clinician the money is a share only.",
-    grain="one row per clinician (`practice`: everybody together), ended quarter and kind of payer that occurs",
+    grain="one row per clinician (`practice`: everybody together), ended quarter and kind of payer: of a held "
+    "session, of a charge billed under the clinician, and for the practice of a claim, or with a rate in force, too",
     primary_key=("quarter_id", "clinician_key", "payer_class"),
     inputs=(
         "clinician_week",
@@ -140,6 +171,7 @@ PAYER_MIX = Mart(
         "claim_payment_line",
         "remit_adjustment",
         "coverage",
+        "payer_contract",
     ),
     steps=(PRACTICE_QUARTER, HELD_SESSION, STANDING_CHARGE, CHARGE_MONEY),
     build=payer_mix,

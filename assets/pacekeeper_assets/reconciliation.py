@@ -170,13 +170,18 @@ def _charges(tables: CanonicalTables, policy: Policy) -> Table:
 
 
 def _answers(tables: CanonicalTables, policy: Policy) -> Table:
-    """Filled-in measures with no held session of the client near them, by the clinician the client is assigned to."""
+    """Filled-in measures with no held session of the client near them, by the clinician the client is assigned to.
+
+    One that a session may still follow, or one that was not read yet, waits.
+    """
     section = policy.latest.section("billing")
     before_s = round(section.number("measure_before") * SECONDS_PER_HOUR)
     after_s = round(section.number("measure_after") * SECONDS_PER_HOUR)
     answers = tables.measure_response.filter(tables.measure_response.status != "invalid")
     answers = with_client_person(answers, tables)
     answers = answers.select("response_key", "client_key", given_s=seconds(answers.administered_at))
+    answers = with_known_until(answers, tables, "session")
+    answers = answers.filter(answers.given_s + before_s <= answers.session_until_s)
     places = with_client_person(tables.session_participant.filter(tables.session_participant.attended), tables)
     held = places.select("session_key", "client_key").inner_join(
         tables.held_session.select("session_key", "from_s", "to_s"), "session_key"
@@ -319,7 +324,8 @@ RECONCILIATION = Mart(
             "measures_without_session_n",
             "responses",
             "Filled-in measures of the person's assigned clients with no attended session within policy "
-            "billing.measure_before before it and measure_after after it. Null: sessions of the person or measures are "
+            "billing.measure_after before it and measure_before after it; not before measure_before has passed and "
+            "sessions were read that far. Null: sessions of the person or measures are "
             "not known.",
             needs_of(
                 _SESSION,

@@ -100,6 +100,29 @@ def test_a_month_of_which_nothing_tells_is_unknown(guardrail: str, entities: tup
 
 
 @pytest.mark.rule("D18")
+def test_only_the_twelve_calendar_months_before_are_a_baseline() -> None:
+    made = World(only=("own_baseline_month",), days=600)
+    made.employ(date(2025, 12, 29))
+    made.seat(made.day(0), "09:00")
+    # Changed notes from January 2026 to February 2027; nobody counted in most months.
+    changed = {0: 9, 1: 4, 2: 3, 11: 1, 13: 0}
+    for month in range(14):
+        for number in range(10):
+            at = made.at(date(2026 + month // 12, month % 12 + 1, 10), "12:00") + timedelta(hours=number)
+            count = int(number < changed[month]) if month in changed else None
+            made.add("note", note_key=f"n{month}-{number}", clinician_key="c1", note_type="progress", created_at=at,
+                     status="signed", amended_count=count)  # fmt: skip
+    made.run(weeks=62)
+    (row,) = made.select(
+        "SELECT * FROM marts.own_baseline_month WHERE month_id = DATE '2027-02-01' AND measure = 'notes_amended'"
+    )
+    # February, March and December 2026: 4 3 1, mean 8/3; moving ranges 1 2, mean 1.5; January is thirteen months ago.
+    assert (row["baseline_months_n"], row["value"]) == (3, 0)
+    assert row["baseline_mean"] == pytest.approx(8 / 3)
+    assert row["own_hi"] == pytest.approx(8 / 3 + 2.66 * 1.5)
+
+
+@pytest.mark.rule("D18")
 def test_notes_of_a_source_that_counts_no_changes_are_unknown() -> None:
     made = World(only=("own_baseline_month", *RAILS))
     made.employ(date(2025, 12, 29))

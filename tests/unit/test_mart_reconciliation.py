@@ -86,6 +86,17 @@ def test_a_measure_far_from_any_session_is_found(found: Row) -> None:
     assert found["measures_without_session_n"] == 1
 
 
+def test_a_measure_waits_for_the_session_that_may_still_follow_it() -> None:
+    made = practice()
+    made.assign("k2", date(2025, 1, 6))
+    made.answer(made.day(0, 4), 9, client="k2")  # 10:00 on Friday, so that a session may follow until Monday, 10:00
+    found = []
+    for clock in ("09:59", "10:00"):
+        made.run(weeks=1, as_of=made.at(made.day(1), clock))
+        found.append(made.week_row("reconciliation", 0)["measures_without_session_n"])
+    assert found == [0, 1]
+
+
 def test_nothing_is_missing_within_a_week_nor_beyond_what_was_read() -> None:
     made = practice()
     made.session(made.day(0), "09:00", 60)

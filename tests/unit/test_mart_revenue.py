@@ -293,6 +293,23 @@ def test_without_a_charge_the_coverage_of_the_day_says_who_pays() -> None:
     assert set(mix(made, "c1")) == {"tricare"}
 
 
+@pytest.mark.rule("F02")
+def test_a_payer_who_was_asked_or_has_a_contract_has_a_row_before_anything_is_paid() -> None:
+    made = practice()
+    charge(made, made.day(0), 9_000, payer_class="medicaid")
+    claim(made, "A", 9_000, made.day(0), payer_class="workers_comp")
+    made.add(
+        "payer_contract", rate_key="r", payer_class="tricare", rate_cents=1, currency="USD",
+        effective_from=date(2025, 1, 1), effective_to=JANUARY,
+    )  # fmt: skip
+    made.run(weeks=30)
+    found = mix(made, "practice")
+    assert {name: (row["sessions_n"], row["paid_cents"]) for name, row in found.items()} == dict.fromkeys(
+        ("medicaid", "workers_comp", "tricare"), (0, 0)
+    )
+    assert set(mix(made, "c1")) == {"medicaid"}
+
+
 def rated(effective: date, **over: object) -> World:
     made = practice()
     made.session(made.day(0), "09:00", 60)

@@ -186,6 +186,18 @@ def test_ninety_one_days_without_leave_are_a_breach() -> None:
 
 
 @pytest.mark.rule("H01")
+def test_who_was_there_long_before_the_ledger_is_judged_after_ninety_recorded_days() -> None:
+    made = staffed((date(2015, 1, 1), None), (date(2015, 1, 1), None))
+    made.leave(date(2015, 1, 1), 120.0, kind="grant", key="p0")
+    made.leave(date(2026, 1, 30), 8.0, key="p1")  # the record begins, 90 days before the end of 29 April
+    made.run(weeks=26)
+    found = [(leave(made, date(2026, m, 1))["days_without_leave"], said(made, "no_leave_90d", date(2026, m, 1), "p0"))
+             for m in (1, 3, 4)]  # fmt: skip
+    nobody_knows = (None, ("unknown", "low_denominator"))
+    assert found == [nobody_knows, nobody_knows, (91, ("breach", "above_ceiling"))]
+
+
+@pytest.mark.rule("H01")
 def test_leave_of_the_calendar_ends_with_its_last_local_day() -> None:
     made = resting()
     # one block for two weeks, to the end of 15 June in New York

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from fractions import Fraction
 
 from tests.oracle.marts.completeness import ended_months, month_bounds, next_month
@@ -58,7 +58,7 @@ def _month(practice: Practice, person: str, month: date) -> Row:
     row: Row = month_bounds(practice, month) | {
         "is_employed": is_employed,
         "is_pto_judged": is_employed and month.month >= from_month and not is_parental,
-        "days_without_leave": _without_leave(practice, person, last),
+        **_without_leave(practice, person, last),
     }
     if not practice.knows(person, "pto_ledger"):
         return row | dict.fromkeys(("pto_taken_h", "pto_due_h", "pto_used_ratio", "sick_days", "sick_days_12m"))
@@ -92,10 +92,19 @@ def _due(practice: Practice, person: str, month: date) -> Fraction | None:
     return sum((h * (month.month - since + 1) / (13 - since) for h, since in grants), Fraction(0))
 
 
-def _without_leave(practice: Practice, person: str, last: date) -> int | None:
+def _record_begins(practice: Practice, person: str) -> date:
+    """First entry about anybody, no grant, in the sources that know the person; long after all where there is none."""
+    sources = practice.sources_of(person)
+    ledger = [r for r in practice.rows["pto_ledger"] if r["source"] in sources and r["kind"] != "grant"]
+    days = [r["entry_date"] for r in ledger]
+    blocks = [r for r in practice.rows["schedule_block"] if r["source"] in sources and r["kind"] == "pto"]
+    return min([*days, *(r["start_at"].astimezone(UTC).date() for r in blocks)], default=date.max)
+
+
+def _without_leave(practice: Practice, person: str, last: date) -> Row:
     since = employed_since(practice, person, last)
-    if since is None or not practice.knows(person, "pto_ledger", "schedule_block"):
-        return None
+    if since is None:
+        return {"days_without_leave": None, "is_record_short": False}
     days = {since - timedelta(days=1)} | {r["entry_date"] for r in entries(practice, person, *RESTING)}
     for block in practice.by_person("schedule_block").get(person, []):
         if block["kind"] == "pto":
@@ -103,4 +112,13 @@ def _without_leave(practice: Practice, person: str, last: date) -> int | None:
             while day <= practice.day(person, end):
                 days.add(day)
                 day += timedelta(days=1)
-    return (last - max(d for d in days if d <= last)).days
+    begins = _record_begins(practice, person)
+    latest = max(d for d in days if d <= last)
+    # Leave of before the record began is not known.
+    if latest >= begins - timedelta(days=1):
+        found, is_short = (last - latest).days, False
+    else:
+        found = (last - begins).days + 1
+        is_short = found <= practice.threshold("no_leave_90d", "breach")
+    is_known = practice.knows(person, "pto_ledger", "schedule_block") and not is_short
+    return {"days_without_leave": found if is_known else None, "is_record_short": is_short}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 from tests.oracle.marts.money import UNKNOWN, Billing
-from tests.oracle.marts.months import quarter_bounds, quarter_of, quarters
+from tests.oracle.marts.months import next_quarter, quarter_bounds, quarter_of, quarters
 from tests.oracle.marts.practice import MartRows, Practice, Row, ratio
 
 PRACTICE = "practice"
@@ -57,11 +57,11 @@ def _parts(practice: Practice) -> dict[tuple[date, str, str], Part]:
         if session is not None:
             of_session[session["session_key"]].append(charge)
         quarter = quarter_of(charge["service_date"])
-        if key not in billing.paid_by_charge:
-            continue
         biller = practice.person(charge["billing_clinician_key"] or charge["clinician_key"])
         for who in {PRACTICE, biller} - {None}:
-            found[quarter, str(who), charge["payer_class"]].paid += billing.paid_by_charge[key]
+            found[quarter, str(who), charge["payer_class"]].paid += billing.paid_by_charge.get(key, 0)
+    for quarter, payer in _claimed_or_agreed(practice):
+        found[quarter, PRACTICE, payer].paid += 0
     payers = Payers(practice)
     for key, session in billing.held.items():
         day = billing.day(session)
@@ -71,6 +71,19 @@ def _parts(practice: Practice) -> dict[tuple[date, str, str], Part]:
                 part.sessions.add(key)
                 part.clients.add(client)
     return found
+
+
+def _claimed_or_agreed(practice: Practice) -> Iterator[tuple[date, str]]:
+    """Quarters and kinds of payer of claims, and with a rate in force."""
+    for claim in practice.rows["claim"]:
+        day = claim["service_from"] or claim["service_to"] or claim["submitted_on"]
+        if day is not None and claim["frequency"] != "void":
+            yield quarter_of(day), claim["payer_class"]
+    for quarter in quarters(practice):
+        last = next_quarter(quarter) - timedelta(days=1)
+        for rate in practice.rows["payer_contract"]:
+            if rate["effective_from"] <= last and (rate["effective_to"] is None or rate["effective_to"] >= quarter):
+                yield quarter, rate["payer_class"]
 
 
 class Payers:

@@ -136,6 +136,10 @@ class Practice:
                     found[known].add(row["source"])
         return found
 
+    def sources_of(self, person: str) -> set[str]:
+        """Sources with a row about the person."""
+        return self._sources_of.get(person, set())
+
     def reads(self, person: str | None, *entities: str) -> list[Completeness]:
         """Reads that count for a person (for anybody where person is None), of sources that map one of the entities."""
         return [

@@ -160,6 +160,7 @@ def _loose_measures(practice: Practice, books: Books) -> dict[str, list[Row]]:
     for key, session in books.billing.held.items():
         for who in practice.attended[key]:
             attended[who].append(session)
+    ends = [read.complete_through or NEVER for read in practice.reads(None, "session")]
     found: dict[str, list[Row]] = defaultdict(list)
     for person in practice.weeks:
         assigned: dict[str | None, list[Row]] = defaultdict(list)
@@ -167,7 +168,8 @@ def _loose_measures(practice: Practice, books: Books) -> dict[str, list[Row]]:
             assigned[practice.client(assignment["client_key"])].append(assignment)
         for response in practice.rows["measure_response"]:
             client, at = practice.client(response["client_key"]), response["administered_at"]
-            if response["status"] not in FILLED_IN or client not in assigned:
+            is_waiting = at + before > min([practice.as_of, *ends])
+            if response["status"] not in FILLED_IN or client not in assigned or is_waiting:
                 continue
             day = practice.day(person, at)
             is_mine = any(

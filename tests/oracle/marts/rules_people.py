@@ -24,6 +24,7 @@ RULES: dict[str, Rule] = {
         "days_without_leave",
         ((*LEDGER, "schedule_block"), ("employment",)),
         only=flag("is_employed"),
+        hidden=flag("is_record_short"),
     ),
     "turnover": of_practice(
         "workforce_month",
