@@ -247,6 +247,7 @@ def test_flag_of_being_at_capacity_is_honoured_by_no_new_case() -> None:
     assert made.says("capacity_flag", 2) == ("unknown", "stale")
 
 
+@pytest.mark.formula(11)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cases=st.lists(

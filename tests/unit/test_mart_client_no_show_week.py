@@ -168,6 +168,7 @@ def test_without_a_source_of_outreach_nothing_is_known() -> None:
 FATES = st.lists(st.sampled_from(["kept", "no_show", "practice"]), max_size=7)
 
 
+@pytest.mark.formula(9)
 @settings(max_examples=2, deadline=None)
 @given(st.lists(FATES, min_size=20, max_size=20))
 def test_the_longest_run_is_that_of_the_list_without_what_the_practice_cancelled(clients: list[list[str]]) -> None:

@@ -174,6 +174,7 @@ def test_who_left_between_two_waves_that_everybody_answered_is_not_given_away() 
     assert "complementary" in found.values()
 
 
+@pytest.mark.formula(32)
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.lists(st.integers(1, 5), max_size=9), min_size=1, max_size=4))
 def test_nothing_shown_rests_on_fewer_than_five_nor_leaves_fewer_to_be_worked_out(teams: list[list[int]]) -> None:

@@ -175,6 +175,7 @@ def test_without_sessions_or_with_stale_ones_nothing_is_said_of_a_trend(guardrai
     assert made.says(guardrail, 0) == ("unknown", "stale")
 
 
+@pytest.mark.formula(5)
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 240), min_size=4, max_size=9))
 def test_a_trend_lies_between_the_lowest_and_the_highest_of_its_weeks(minutes: list[int]) -> None:

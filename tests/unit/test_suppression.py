@@ -164,6 +164,7 @@ def test_a_rule_that_tells_its_own_secret_is_refused() -> None:
 sizes = st.lists(st.one_of(st.integers(0, 6), st.integers(0, 30)), min_size=1, max_size=5)
 
 
+@pytest.mark.formula(32)
 @few
 @given(
     teams=st.lists(st.tuples(sizes, st.integers(0, 6)), min_size=1, max_size=4),
@@ -249,6 +250,7 @@ def test_two_reports_that_differ_by_a_few_do_not_both_appear() -> None:
     assert kinds(published) == {"staff": None, "staff without interns": "differencing", "therapists": None}
 
 
+@pytest.mark.formula(32)
 @few
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=8, max_size=40))
 def test_two_breakdowns_of_the_same_staff_do_not_add_up_to_a_hidden_cell(staff: list[tuple[int, int]]) -> None:
