@@ -46,9 +46,9 @@ class ServedPractice:
     home: PracticeHome
 
 
-def build_systems(*, clinicians: int = 40, weeks: int = 28, seed: int = 7) -> DemoSystems:
-    """The systems of a practice, equal for equal arguments."""
-    practice = build_practice(clinicians=clinicians, weeks=weeks, seed=seed)
+def build_systems(*, clinicians: int = 40, weeks: int = 28, seed: int = 7, first_kind: int = 0) -> DemoSystems:
+    """The systems of a practice, equal for equal arguments; those of `build_practice`."""
+    practice = build_practice(clinicians=clinicians, weeks=weeks, seed=seed, first_kind=first_kind)
     surveys = build_surveys(_without_measures(practice), seed=seed, every=1)
     return DemoSystems(practice, billing_files(practice, seed=seed), surveys)
 

@@ -160,17 +160,17 @@ class Person:
         return bool(self.accounts) and self.first_week <= week <= self.last_week
 
 
-def make_roster(*, clinicians: int, seed: int, calendar: Calendar) -> list[Person]:
+def make_roster(*, clinicians: int, seed: int, calendar: Calendar, first_kind: int = 0) -> list[Person]:
     """The clinicians, in order; the n-th is the same whatever the size of the practice."""
-    people = [_person(index, seed, calendar) for index in range(clinicians)]
+    kinds = [ARCHETYPES[(first_kind + index) % len(ARCHETYPES)] for index in range(clinicians)]
+    people = [_person(index, kind, seed, calendar) for index, kind in enumerate(kinds)]
     for leader, assistant in pairwise(people):
         if leader.kind.group == "leads" and assistant.kind.group == "assists":
             leader.partner = assistant
     return people
 
 
-def _person(index: int, seed: int, calendar: Calendar) -> Person:
-    kind = ARCHETYPES[index % len(ARCHETYPES)]
+def _person(index: int, kind: Archetype, seed: int, calendar: Calendar) -> Person:
     rng = random.Random(f"{seed}/{index}")  # noqa: S311 - synthetic content, not a secret
     first = 0
     # A year and a half of tenure before the window, or more: past the ramp, and there a year ago.

@@ -65,16 +65,18 @@ class Practice:
         (folder / "answer_key.json").write_bytes(orjson.dumps(key, option=orjson.OPT_INDENT_2))
 
 
-def build_practice(*, clinicians: int = 40, weeks: int = 26, seed: int = 7, last_week: date = LAST_WEEK) -> Practice:
+def build_practice(
+    *, clinicians: int = 40, weeks: int = 26, seed: int = 7, last_week: date = LAST_WEEK, first_kind: int = 0
+) -> Practice:
     """The practice of that size whose last week begins on the Monday `last_week`.
 
-    From 40 clinicians on every kind of clinician occurs; plants that do not fit into a window shorter than 13 weeks
-    are left out, in the data and in the answer key.
+    From 40 clinicians on every kind of clinician occurs; a smaller practice has those from number `first_kind` on.
+    Plants that do not fit into a window shorter than 13 weeks are left out, in the data and in the answer key.
     """
     if clinicians < 1 or weeks < 1:
         raise ValueError(f"a practice needs at least one clinician and one week, not {clinicians} and {weeks}")
     calendar = make_calendar(weeks=weeks, last_week=last_week)
-    people = make_roster(clinicians=clinicians, seed=seed, calendar=calendar)
+    people = make_roster(clinicians=clinicians, seed=seed, calendar=calendar, first_kind=first_kind)
     with without_collection():
         built = build(people, calendar)
         scene = Scene(people, calendar, built.out, built.diary, built.days_off, seed)

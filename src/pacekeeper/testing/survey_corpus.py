@@ -38,7 +38,7 @@ _FOUR = "0, Not at all | 1, Several days | 2, More than half the days | 3, Nearl
 _FIVE = "1, Never | 2, Rarely | 3, Sometimes | 4, Often | 5, Always"
 _PULSE = ("exhausted", "detached", "notes_at_home", "supported", "fair_load")
 #: Sheets of a team below which answers may be hidden, and the benchmark of the practice articles.
-_LEAST_SHEETS, _BENCHMARK = 10, 0.482
+_LEAST_SHEETS, _BENCHMARK = 5, 0.482
 _LENGTHS = {"phq9": 9, "gad7": 7}
 
 
@@ -185,6 +185,7 @@ def _staff(practice: Practice, rng: random.Random) -> tuple[list[Row], str, tupl
     sheets: list[Row] = []
     found: list[PlantedBreach] = []
     for opens in waves.values():
+        handed_in: dict[str, int] = {}
         for team, people in invited.items():
             is_planted = (team, opens) == ("east", last)
             first = len(sheets)
@@ -194,12 +195,13 @@ def _staff(practice: Practice, rng: random.Random) -> tuple[list[Row], str, tupl
                     tired = place % 4 > 0 if is_planted else place % 4 == 2
                     day = opens + timedelta(days=rng.randrange(12))
                     sheets.append(_sheet(len(sheets) + 1, team, day, rng, exhausted=4 if tired else 1 + place % 2))
-            handed_in = len(sheets) - first
-            if is_planted and handed_in >= _LEAST_SHEETS:
-                tired_n = handed_in - (handed_in + 3) // 4
-                why = f"{tired_n} of {handed_in} sheets say burnt out, where 0.482 is the benchmark"
-                margin = tired_n / handed_in - _BENCHMARK
-                found.append(PlantedBreach("burnout_prevalence", "team", team, opens, "warn", why, margin))
+            handed_in[team] = len(sheets) - first
+        # Beside a team of too few sheets the other one is not shown either.
+        if opens == last and min(handed_in.values()) >= _LEAST_SHEETS:
+            tired_n = handed_in["east"] - (handed_in["east"] + 3) // 4
+            why = f"{tired_n} of {handed_in['east']} sheets say burnt out, where 0.482 is the benchmark"
+            margin = tired_n / handed_in["east"] - _BENCHMARK
+            found.append(PlantedBreach("burnout_prevalence", "team", "east", opens, "warn", why, margin))
     rng.shuffle(sheets)
     return sheets, _staff_file(waves, invited), tuple(found)
 
