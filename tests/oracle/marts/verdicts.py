@@ -12,7 +12,9 @@ from types import MappingProxyType
 
 from tests.oracle.marts import rules, rules_people, rules_practice
 from tests.oracle.marts.caseload import only_unreviewed
+from tests.oracle.marts.layers import Layered, layered
 from tests.oracle.marts.practice import MartRows, Practice, Row
+from tests.oracle.marts.reads import READS
 from tests.oracle.marts.rules import Rule
 from tests.oracle.weeks import exact
 
@@ -44,7 +46,7 @@ class _Judge:
 
     def __init__(self, practice: Practice, guardrail: str, rule: Rule) -> None:
         stated = practice.policy["guardrails"][guardrail]
-        self.practice, self.rule = practice, rule
+        self.practice, self.guardrail, self.rule = practice, guardrail, rule
         self.limits = {k: exact(v["value"]) for k, v in stated["thresholds"].items()}
         self.settings = {k: v["value"] for k, v in stated.get("settings", {}).items()}
         self.run = 0
@@ -58,8 +60,12 @@ class _Judge:
     def verdict(self, row: Row) -> Row:
         scaled_by, factor = self.scale(row)
         limits = {name: limit * factor for name, limit in self.limits.items()}
+        own = layered(self.practice, self.guardrail, row) if self.rule.subject == "clinician_key" else Layered()
+        limits |= {name: value * factor if is_scaled else value for name, (value, is_scaled) in own.values.items()}
         reason = self.unknown(row)
-        if reason is not None:
+        if own.is_exempt:
+            found = self.row(row, "exempt", "agreed", limits)
+        elif reason is not None:
             state = "exempt" if reason in {"leave", "ramp"} else "unknown"
             found = self.row(row, state, reason, limits)
         elif self.rule.side == "below" or self.is_under_floor(row, limits):
@@ -93,12 +99,12 @@ class _Judge:
         for group in self.rule.needs:
             if not any(self.practice.rows[entity] and self.practice.reads(person, entity) for entity in group):
                 return "no_source"
-        for group in self.rule.needs:
+        if self.rule.planned is not None and row[self.rule.planned] is None:
+            return "no_source"
+        for group in (*self.rule.needs, *((entity,) for entity in READS.get(self.guardrail, ()))):
             reads = self.practice.reads(person, *group)
             if any(r.complete_through is None or r.complete_through < ends for r in reads):
                 return "stale"
-        if self.rule.planned is not None and row[self.rule.planned] is None:
-            return "no_source"
         if self.rule.hidden(row):
             return "low_denominator"
         if row[self.rule.value] is None and not self.is_too_few(row):
