@@ -92,7 +92,8 @@ def claim_roots(tables: CanonicalTables) -> Table:
 def decided_line(tables: CanonicalTables, policy: Policy) -> Table:
     """One row per line and decision with `is_denied` and `family` (null: not denied).
 
-    A line is denied where nothing is paid and a reason says so: one of a family, no mere share of the client.
+    `line_id` tells the lines of a claim apart: by control number where every decision about it gives them, else by
+    position. A line is denied where nothing is paid and a reason says so: one of a family, no mere share of the client.
     A decision without lines is one line.
     """
     rows = tables.claim_processing
@@ -100,6 +101,7 @@ def decided_line(tables: CanonicalTables, policy: Policy) -> Table:
         "claim_payment_key",
         "payment_line_key",
         "line_no",
+        "line_control_key",
         line_paid="paid_cents",
         line_charge="charge_cents",
     )
@@ -110,6 +112,7 @@ def decided_line(tables: CanonicalTables, policy: Policy) -> Table:
         line_charge=ibis.coalesce(found.line_charge, found.charge_cents),
         line_key=ibis.coalesce(found.payment_line_key, found.claim_payment_key),
     )
+    found = _with_line_id(found)
     refusals = _refusals(tables, policy)
     of_line = refusals.filter(refusals.payment_line_key.notnull())
     of_line = of_line.group_by(line_key=of_line.payment_line_key).aggregate(line_rank=of_line.rank.min())
@@ -120,6 +123,19 @@ def decided_line(tables: CanonicalTables, policy: Policy) -> Table:
     rank = ifelse(found.line_paid == 0, ibis.least(found.line_rank, found.claim_rank), ibis.null("int64"))
     family = rank.cases(*enumerate(_FAMILIES), else_=ibis.null("string"))
     return found.mutate(family=family, is_denied=rank.notnull()).drop("line_rank", "claim_rank", "line_key")
+
+
+def _with_line_id(rows: Table) -> Table:
+    of_claim = ibis.window(group_by="root")
+    # A payer may split a line in two that keep its number.
+    again = ibis.window(group_by=["claim_payment_key", "line_control_key"], order_by="line_no")
+    rows = rows.mutate(
+        unnumbered_n=ifelse(rows.line_control_key.isnull(), 1, 0).sum().over(of_claim),
+        again=ibis.row_number().over(again).cast("string"),
+    )
+    by_number = rows.line_control_key.concat("|").concat(rows.again)
+    line_id = ifelse(rows.unnumbered_n == 0, by_number, rows.line_no.cast("string"))
+    return rows.mutate(line_id=line_id).drop("line_no", "line_control_key", "unnumbered_n", "again")
 
 
 def _refusals(tables: CanonicalTables, policy: Policy) -> Table:

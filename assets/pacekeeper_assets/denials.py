@@ -41,15 +41,15 @@ def denials(tables: CanonicalTables, policy: Policy) -> Table:
 def _first_lines(tables: CanonicalTables) -> Table:
     """The first decision of each line, in its month, with what became of the line later."""
     lines = tables.decided_line
-    first = ibis.window(group_by=["root", "line_no"], order_by="place")
-    last = ibis.window(group_by=["root", "line_no"], order_by=ibis.desc("place"))
+    first = ibis.window(group_by=["root", "line_id"], order_by="place")
+    last = ibis.window(group_by=["root", "line_id"], order_by=ibis.desc("place"))
     ranked = lines.mutate(from_start=ibis.row_number().over(first), from_end=ibis.row_number().over(last))
-    final = ranked.filter(ranked.from_end == 0).select("root", "line_no", is_denied_at_last="is_denied")
+    final = ranked.filter(ranked.from_end == 0).select("root", "line_id", is_denied_at_last="is_denied")
     later = ranked.filter(ranked.from_start > 0)
-    later = later.group_by("root", "line_no").aggregate(later_paid=later.line_paid.sum())
+    later = later.group_by("root", "line_id").aggregate(later_paid=later.line_paid.sum())
     first = ranked.filter(ranked.from_start == 0).drop("from_start", "from_end")
     for part in (final, later):
-        first = first.left_join(part, ["root", "line_no"]).drop("root_right", "line_no_right")
+        first = first.left_join(part, ["root", "line_id"]).drop("root_right", "line_id_right")
     links = crosswalk(tables).select("clinician_key", "person_key")
     first = first.left_join(links, "clinician_key").drop("clinician_key_right")
     months = tables.practice_month.select("month_id", "month_start_at", "month_end_at", "first_no", "last_no")

@@ -105,7 +105,7 @@ def _missed(rows: Table, tables: CanonicalTables) -> Table:
 def _denied(rows: Table, tables: CanonicalTables) -> Table:
     """What lines asked for whose latest decision, made in the period, is a denial; by the rendering person."""
     lines = tables.decided_line
-    last = ibis.window(group_by=["root", "line_no"], order_by=ibis.desc("place"))
+    last = ibis.window(group_by=["root", "line_id"], order_by=ibis.desc("place"))
     lines = lines.mutate(from_end=ibis.row_number().over(last))
     lines = lines.filter((lines.from_end == 0) & lines.is_denied)
     links = crosswalk(tables).select("clinician_key", "person_key")

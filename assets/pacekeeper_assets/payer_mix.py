@@ -84,7 +84,18 @@ def _session_payers(tables: CanonicalTables) -> Table:
         ibis.coalesce(met.cover_from_no <= met.held_no, literal(value=True))
         & ibis.coalesce(met.cover_to_no >= met.held_no, literal(value=True))
     )
-    by_cover = met.group_by("session_key", "client_key").aggregate(cover_class=met.payer_class.min())
+    primary = ibis.window(
+        group_by=["session_key", "client_key"],
+        order_by=[
+            met.priority.isnull(),
+            met.priority,
+            met.cover_from_no.isnull(),
+            met.cover_from_no.desc(),
+            met.payer_class,
+        ],
+    )
+    ranked = met.mutate(place=ibis.row_number().over(primary))
+    by_cover = ranked.filter(ranked.place == 0).select("session_key", "client_key", cover_class="payer_class")
     covered = rest.left_join(by_cover, ["session_key", "client_key"])
     covered = covered.select(
         "session_key", "client_key", payer_class=ibis.coalesce(covered.cover_class, literal("unknown"))
@@ -98,6 +109,7 @@ def _coverage(tables: CanonicalTables) -> Table:
     return rows.select(
         "client_key",
         "payer_class",
+        "priority",
         cover_from_no=day_number(rows.from_date),
         cover_to_no=day_number(rows.to_date),
     )
@@ -136,7 +148,8 @@ def _money(tables: CanonicalTables) -> Table:
 
 _HELD = Input("session", ("clinician_key", "started_at", "status"))
 _PAYER = (Input("charge", ("session_key", "payer_class")), Input("coverage", ("client_key", "payer_class")))
-_MIX = needs_of(_HELD, _PAYER)
+_FIRST = Input("coverage", ("priority",), without="of several coverages the one that began last pays")
+_MIX = needs_of(_HELD, _PAYER, supporting=(_FIRST,))
 _PAID = needs_of(
     Input("charge", ("clinician_key", "payer_class", "service_date")),
     Input("payment", ("amount_cents",)),
@@ -180,7 +193,9 @@ PAYER_MIX = Mart(
         MartColumn("quarter_start_at", "instant", "UTC", "First moment of the quarter."),
         MartColumn("quarter_end_at", "instant", "UTC", "First moment of the next quarter."),
         MartColumn("clinician_key", "text", "", "Key of the person, or `practice`."),
-        MartColumn("payer_class", "text", "", "Kind of payer: of the charge, else of the client's coverage that day."),
+        MartColumn(
+            "payer_class", "text", "", "Kind of payer: of the charge, else of the client's primary coverage that day."
+        ),
         MartColumn(
             "sessions_n",
             "count",

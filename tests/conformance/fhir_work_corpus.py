@@ -242,6 +242,7 @@ def _billing() -> dict[str, list[Resource]]:
                 type=coded(plan),
                 period={"start": "2025-01-01", "end": "2026-12-31"},
                 subscriberId=f"W{n}",
+                order=n,
             )
             for n, plan in ((1, "PPO"), (2, "MEDICAID"))
         ],

@@ -47,7 +47,7 @@ class TestFhir(ConnectorSuite):
         Row("referral", "w1", direction="in", channel="self", clinician_key="d1"),
         Row("referral", "w2", direction="out", channel="provider"),
         Row("ehr_event", "g1", event_type="update", task_type="note", clinician_key="d1"),
-        Row("coverage", "v2", payer_class="medicaid"),
+        Row("coverage", "v2", payer_class="medicaid", priority=2),
         Row("claim", "k2", charge_cents=18010, frequency="replacement", original_claim_key="k1"),
         Row("claim_event", "y2", status="rejected", claim_key="k2"),
         Row("claim_payment", "b1", paid_cents=8750, patient_responsibility_cents=4500),

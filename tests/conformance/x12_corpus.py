@@ -61,6 +61,7 @@ def processed(number: int, remit: str, **more: Any) -> dict[str, Any]:
         "paid": "87.50",
         "units": "1",
         "allowed": "110",
+        "control": "RB1-1",
         "service_date": "20260105",
         "adjustments": [{"group": "PR", "reason": "3", "amount": "22.50", "quantity": "1"}],
     }
@@ -219,7 +220,8 @@ def _remit(record: Record, payments: Sequence[Record]) -> list[Segment]:
             service, charge = ("HC", _text(line["procedure"])), _text(line["charge"])
             segments.append(("SVC", service, charge, _text(line["paid"]), "", _text(line["units"])))
             segments.append(("DTM", "472", _text(line["service_date"])))
-            segments += [*_adjustments(line), ("AMT", "B6", _text(line["allowed"]))]
+            segments += [*_adjustments(line), ("REF", "6R", _text(line["control"]))]
+            segments.append(("AMT", "B6", _text(line["allowed"])))
     for kept in record["adjustments"]:
         segments.append(("PLB", NPI, "20261231", (_text(kept["reason"]), "T1"), _text(kept["amount"])))
     return segments

@@ -101,6 +101,24 @@ def test_a_correction_of_the_same_day_and_amount_stands_and_what_it_corrects_doe
     assert [row(made, month=month)["lines_n"] for month in (JANUARY, FEBRUARY)] == [1, 1]
 
 
+@pytest.mark.parametrize(("numbers", "final"), [(("a", "b"), 0), ((None, None), 1), (("a", None), 1), (("a", "a"), 1)])
+def test_lines_are_known_by_their_control_number_where_every_decision_gives_it(
+    numbers: tuple[str | None, str | None], final: int
+) -> None:
+    """Of two lines the first is refused; a correction has them in the other order and pays it."""
+    made = practice()
+    first, second = numbers
+    for day, refused_number, paid_number in ((TENTH, first, second), (LATER, second, first)):
+        remit(made, day, "split", 0, NO_AUTH)
+        refused = made.rows["claim_payment_line"][-1]
+        refused |= {"line_no": 1, "line_control_key": refused_number}
+        paid = {"line_no": 2, "line_control_key": paid_number, "paid_cents": 7_000}
+        made.rows["claim_payment_line"].append(refused | paid | {"payment_line_key": f"{day}"})
+    made.run(weeks=12)
+    found = row(made)
+    assert (found["lines_n"], found["denied_initial_n"], found["denied_final_n"]) == (2, 1, final)
+
+
 def test_a_line_that_is_decided_after_others_of_its_claim_counts_when_it_is() -> None:
     made = practice()
     remit(made, TENTH, "split", 7_000, WRITTEN_OFF)

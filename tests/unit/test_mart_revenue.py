@@ -294,6 +294,22 @@ def test_without_a_charge_the_coverage_of_the_day_says_who_pays() -> None:
 
 
 @pytest.mark.rule("F02")
+@pytest.mark.parametrize(
+    ("places", "payer"),
+    [((2, 1), "tricare"), ((1, 2), "commercial"), ((None, 2), "tricare"), ((None, None), "tricare")],
+)
+def test_of_several_coverages_the_primary_one_pays_else_the_latest(
+    places: tuple[int | None, int | None], payer: str
+) -> None:
+    made = practice()
+    made.session(made.day(0), "09:00", 60)
+    for name, place, since in (("commercial", places[0], date(2025, 1, 1)), ("tricare", places[1], date(2025, 6, 1))):
+        made.add("coverage", coverage_key=name, client_key="k1", payer_class=name, priority=place, from_date=since)
+    made.run(weeks=30)
+    assert set(mix(made, "c1")) == {payer}
+
+
+@pytest.mark.rule("F02")
 def test_a_payer_who_was_asked_or_has_a_contract_has_a_row_before_anything_is_paid() -> None:
     made = practice()
     charge(made, made.day(0), 9_000, payer_class="medicaid")

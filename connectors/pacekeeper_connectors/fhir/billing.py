@@ -23,6 +23,7 @@ def coverage(raw: RawTables) -> Table:
         from_date=t.period_start,
         to_date=t.period_end,
         is_active=t.status == "active",
+        priority=t.priority,
         out_of_scope=reason((t.status == "entered-in-error", "entered_in_error")),
     )
 

@@ -39,6 +39,7 @@ COVERAGE = resource(
         "type": Code(path="type.coding[0].code"),
         "period_start": Date(path="period.start"),
         "period_end": Date(path="period.end"),
+        "priority": Integer(path="order"),
         "member": MatchKey("member", path="subscriberId"),
     },
 )

@@ -74,6 +74,7 @@ def claim_payment_line(raw: RawTables) -> Table:
         charge_cents=cents(t.charge),
         paid_cents=cents(t.paid),
         allowed_cents=cents(t.allowed),
+        line_control_key=t.control,
         out_of_scope=null("string"),
     )
 

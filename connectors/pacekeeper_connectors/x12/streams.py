@@ -163,6 +163,7 @@ CLAIM_PAYMENT_LINE = _elements(
         "units": Decimal(),
         "allowed": Decimal(description="AMT*B6."),
         "service_date": Date(),
+        "control": Ref("claim_line", description="REF*6R."),
     },
     "service lines as processed (835 SVC)",
 )

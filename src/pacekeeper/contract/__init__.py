@@ -73,7 +73,7 @@ from pacekeeper.contract.version import ContractVersion
 __all__ = ["CONTRACT_VERSION", "DERIVED", "ENTITIES", "SETTINGS", "ContractVersion", "Entity", "Rule", "entity_name"]
 
 #: Version of these tables; docs/decisions/0006 says what raises it.
-CONTRACT_VERSION = ContractVersion(1, 1)
+CONTRACT_VERSION = ContractVersion(1, 2)
 
 #: Every canonical entity by table name, in reading order.
 ENTITIES: Mapping[str, type[Entity]] = MappingProxyType(

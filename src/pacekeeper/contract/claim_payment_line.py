@@ -20,3 +20,4 @@ class ClaimPaymentLine(Entity, table=True):
     charge_cents: int = column("Amount charged, cents.")
     paid_cents: int = column("Amount paid, cents; negative in a reversal.")
     allowed_cents: int | None = column("Amount the payer allows, cents.", null="not said")
+    line_control_key: str | None = column("Key of the line, by the practice's own control number.", null="not said")

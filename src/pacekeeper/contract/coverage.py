@@ -19,3 +19,4 @@ class Coverage(Entity, table=True):
     from_date: date | None = column("First day covered, local.", null="not said")
     to_date: date | None = column("Last day covered, local.", null="still covered, or not said")
     is_active: bool | None = column("Whether it is in force, as the source says.", null="the source does not say")
+    priority: int | None = column("Place among the client's coverages, 1 the primary one.", null="not said")

@@ -44,6 +44,7 @@ class RemittanceReader:
             Says.OTHER_INSURED: self._name_other_insured,
             Says.LINE_CLINICIAN: self._name_line_clinician,
             Says.ALLOWED: self._allow,
+            Says.LINE_CONTROL: self._number_line,
             Says.PAYMENT: self._pay,
             Says.PROVIDER_ADJUSTMENTS: self._adjust_provider,
         }
@@ -151,6 +152,10 @@ class RemittanceReader:
     def _allow(self, value: str) -> None:
         if self._line is not None:
             self._line["allowed"] = value
+
+    def _number_line(self, number: str) -> None:
+        if self._line is not None:
+            self._line["control"] = number
 
     def _adjust_provider(self, adjustments: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         self._remit["adjustments"] += adjustments

@@ -50,6 +50,7 @@ class Says:
     ALLOWED = 9
     PAYMENT = 10
     PROVIDER_ADJUSTMENTS = 11
+    LINE_CONTROL = 12
 
 
 class Day(NamedTuple):
@@ -58,6 +59,9 @@ class Day(NamedTuple):
     qualifier: str
     day: str
 
+
+#: REF01 of a line's clinician and of the number that the practice gave the line.
+_REFERENCES: Mapping[str, int] = {"HPI": Says.LINE_CLINICIAN, "6R": Says.LINE_CONTROL}
 
 Meaning: TypeAlias = tuple[int, Any]  # Any: what goes with it, by kind
 _NOTHING: Meaning = (Says.NOTHING, None)
@@ -177,4 +181,5 @@ def _nm1(nm1: Sequence[str]) -> Meaning:
 
 
 def _ref(ref: Sequence[str]) -> Meaning:
-    return (Says.LINE_CLINICIAN, element(ref, 2)) if element(ref, 1) == "HPI" else _NOTHING
+    kind = _REFERENCES.get(element(ref, 1))
+    return _NOTHING if kind is None else (kind, element(ref, 2))

@@ -33,7 +33,7 @@ class Decision:
 class Claim:
     """A claim with what was sent again. decisions: by line, in order. paid: processings that paid, in order."""
 
-    lines: dict[int, list[Decision]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[Any, list[Decision]] = field(default_factory=lambda: defaultdict(list))
     paid: list[tuple[date, Row]] = field(default_factory=list)
 
 
@@ -55,9 +55,10 @@ class Claims:
             if row["claim_key"] is not None and paid_on.get(row["remit_key"]) is not None:
                 by_claim[row["claim_key"]].append((paid_on[row["remit_key"]], row))
         self.found: dict[str, Claim] = defaultdict(Claim)
-        for key, processings in by_claim.items():
-            for day, row in standing(processings):
-                self._add(self.found[self.first(key)], day, row)
+        decided = [(self.first(key), *one) for key, processings in by_claim.items() for one in standing(processings)]
+        by_position = {key for key, _, row in decided if not self._is_numbered(row)}
+        for key, day, row in decided:
+            self._add(self.found[key], day, row, is_numbered=key not in by_position)
         for claim in self.found.values():
             claim.paid.sort(key=_place)
             for decisions in claim.lines.values():
@@ -69,13 +70,23 @@ class Claims:
             claim_key = before or claim_key
         return claim_key
 
-    def _add(self, claim: Claim, day: date, row: Row) -> None:
+    def _is_numbered(self, row: Row) -> bool:
+        lines = self.lines[row["claim_payment_key"]]
+        return bool(lines) and all(line["line_control_key"] is not None for line in lines)
+
+    def _add(self, claim: Claim, day: date, row: Row, *, is_numbered: bool) -> None:
+        """A line is known by its control number, and of several with one number by the place among them."""
         if row["paid_cents"] > 0:
             claim.paid.append((day, row))
         whole = {"line_no": 1, "payment_line_key": None} | {name: row[name] for name in ("charge_cents", "paid_cents")}
-        for line in self.lines[row["claim_payment_key"]] or [whole]:
+        seen: dict[str, int] = defaultdict(int)
+        for line in sorted(self.lines[row["claim_payment_key"]], key=lambda r: r["line_no"]) or [whole]:
+            about = line["line_no"]
+            if is_numbered:
+                seen[line["line_control_key"]] += 1
+                about = line["line_control_key"], seen[line["line_control_key"]]
             decision = Decision(day, row, line["charge_cents"], line["paid_cents"], self._family(row, line))
-            claim.lines[line["line_no"]].append(decision)
+            claim.lines[about].append(decision)
 
     def _family(self, row: Row, line: Row) -> str | None:
         if line["paid_cents"] > 0:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import Any
 
 from tests.oracle.marts.money import UNKNOWN, Billing
 from tests.oracle.marts.months import next_quarter, quarter_bounds, quarter_of, quarters
@@ -104,7 +106,7 @@ class Payers:
                 yield self.covering(client, day), client
 
     def covering(self, client: str, day: date) -> str:
-        """Which of several, no text says: the first by name."""
+        """Of several the primary one; where none is said to be, that which began last; else the first by name."""
         there = [
             c
             for c in self.covered[client]
@@ -112,4 +114,9 @@ class Payers:
             and (c["to_date"] is None or c["to_date"] >= day)
             and c["is_active"] is not False
         ]
-        return min((str(c["payer_class"]) for c in there), default=UNKNOWN)
+
+        def place(row: Row) -> Any:
+            begun = row["from_date"] or date.min
+            return row["priority"] or sys.maxsize, -begun.toordinal(), row["payer_class"]
+
+        return str(min(there, key=place)["payer_class"]) if there else UNKNOWN

@@ -50,6 +50,13 @@ def test_all_six_adjustments_of_a_segment_are_read_at_claim_and_at_line() -> Non
         assert {a["group"] for a in found} == {group}
 
 
+def test_a_line_keeps_the_number_that_the_practice_gave_it() -> None:
+    numbered: list[Segment] = [("REF", "6R", "A1-7"), ("REF", "1S", "other")]
+    data = remit_file([*HEAD, CLAIM_1[0], ("REF", "6R", "of no line"), CLAIM_1[3], *numbered, *PLB])
+    (claim,) = rows(data, "claim_payment")
+    assert [line["control"] for line in claim["lines"]] == ["A1-7"]
+
+
 def test_a_reversal_is_a_claim_with_negative_amounts() -> None:
     reversal: list[Segment] = [
         ("CLP", "A1", "22", "-100", "-70", "-10", "12", "PC1"),

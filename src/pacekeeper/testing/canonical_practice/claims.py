@@ -158,10 +158,12 @@ def _write_payments(canvas: Canvas) -> None:
         BILLING,
         """
         SELECT k('line', processing * 4 + line) AS payment_line_key, k('processing', processing) AS claim_payment_key,
-            line + 1 AS line_no, code AS procedure_code, day AS service_date, sign::DOUBLE AS units,
+            row_number() OVER (PARTITION BY processing ORDER BY if(step IN (2, 3) AND is_numbered, -line, line))
+                AS line_no, code AS procedure_code, day AS service_date, sign::DOUBLE AS units,
             sign * cents AS charge_cents, paid AS paid_cents,
-            CASE WHEN NOT is_refused AND step <> 4 THEN sign * allowed END AS allowed_cents
-        FROM w_line
+            CASE WHEN NOT is_refused AND step <> 4 THEN sign * allowed END AS allowed_cents,
+            CASE WHEN is_numbered THEN k('line control', charge) END AS line_control_key
+        FROM (SELECT *, u('line numbers', n) < 0.7 AS is_numbered FROM w_line)
     """,
     )
     family = "CASE carc " + " ".join(f"WHEN '{carc}' THEN '{name}'" for carc, name in DENIALS.items()) + " END"

@@ -116,12 +116,15 @@ def _write_coverage(canvas: Canvas) -> None:
         """
         SELECT k('coverage', id) AS coverage_key, k('client', id) AS client_key, payer AS payer_class,
             CASE WHEN u('coverage from', id) < 0.8 THEN since - 100 END AS from_date, NULL::DATE AS to_date,
-            CASE WHEN u('coverage state', id) < 0.9 THEN true END AS is_active FROM w_client
+            CASE WHEN u('coverage state', id) < 0.9 THEN true END AS is_active,
+            CASE WHEN u('coverage order', id) < 0.9 THEN 1 END AS priority FROM w_client
         UNION ALL
-        SELECT k('coverage second', id), k('client', id), 'commercial', since - 500, NULL, true FROM w_client
+        SELECT k('coverage second', id), k('client', id), 'commercial', since - 500, NULL, true,
+            CASE WHEN u('coverage order', id) < 0.9 THEN 2 END FROM w_client
         WHERE has_secondary
         UNION ALL
-        SELECT k('coverage', 'old' || id), k('client', id), 'medicaid', since - 900, since - 101, false FROM w_client
+        SELECT k('coverage', 'old' || id), k('client', id), 'medicaid', since - 900, since - 101, false,
+            NULL FROM w_client
         WHERE payer <> 'self_pay' AND u('earlier coverage', id) < 0.05
     """,
     )
