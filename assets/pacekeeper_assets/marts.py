@@ -7,11 +7,15 @@ import dagster as dg
 
 from pacekeeper.contract import ENTITIES
 from pacekeeper.engine.duckdb import Connection
+from pacekeeper.engine.made import digest, made_from, making
 from pacekeeper.home import PracticeHome
+from pacekeeper.mapping.kept import mapped_digest
 from pacekeeper.measures.completeness import SourceCompleteness
+from pacekeeper.measures.mart import MARTS_SCHEMA
+from pacekeeper.measures.plan_cache import plan_digest
 from pacekeeper.measures.served import mart_session
 from pacekeeper.ops import EntityState, MartRun
-from pacekeeper_assets import MARTS, Mart, materialise, progress
+from pacekeeper_assets import CATALOGUE, MARTS, Mart, materialise, progress
 from pacekeeper_assets.canonical import canonical_key
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, as_of_run, asset_border
 
@@ -55,10 +59,27 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
 
 
 def build_marts(home: PracticeHome, connection: Connection, *, as_of: datetime) -> dict[str, int]:
-    """Build every mart where the settings want it; rows per mart come back, and `connection` has them all."""
+    """Build every mart where the settings want it; rows per mart come back, and `connection` has them all.
+
+    Nothing is built where nothing has changed that they are built from: canonical rows, how far each source was read,
+    policy, `as_of`.
+    """
     completeness = source_completeness(home)
-    with mart_session(home, connection, MARTS.values(), completeness) as session:
-        return materialise(session, as_of=as_of, policy=home.policy(), completeness=completeness, plans=home.plans_dir)
+    policy = home.policy()
+    of = digest(
+        plan_digest(CATALOGUE, policy),
+        as_of.isoformat(),
+        repr(sorted(completeness, key=repr)),
+        home.settings.warehouse.model_dump_json(),
+        mapped_digest(connection),
+    )
+    if made_from(connection, MARTS_SCHEMA) == of:
+        return {name: connection.count(f"SELECT count(*) FROM {mart.table}") for name, mart in MARTS.items()}
+    with (
+        making(connection, MARTS_SCHEMA, of),
+        mart_session(home, connection, MARTS.values(), completeness) as session,
+    ):
+        return materialise(session, as_of=as_of, policy=policy, completeness=completeness, plans=home.plans_dir)
 
 
 def source_completeness(home: PracticeHome) -> list[SourceCompleteness]:

@@ -49,7 +49,7 @@ def contract_checks() -> dg.AssetChecksDefinition:
 
 
 def _contract(entity: str, runs: Sequence[MappingRun], reasons: Sequence[MappingReason]) -> dg.AssetCheckResult:
-    kept_back = [run for run in runs if run.state != "swapped"]
+    kept_back = [run for run in runs if not run.is_current]
     quarantined = sum(run.quarantined for run in runs)
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "quarantined": quarantined,

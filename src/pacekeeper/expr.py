@@ -95,10 +95,15 @@ class RawTables:
     ) -> None:
         self.source = source
         self.default_tz = default_tz
-        self.as_of = as_of
+        self._as_of = as_of
         self._current = current
         self._versions = versions
         self._value_maps = value_maps
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant the run judges by. A mapping that asks for it is run anew for every instant."""
+        return self._as_of
 
     def __getitem__(self, stream: str) -> Table:
         return self._find(self._current, stream)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from pacekeeper.engine.made import digest
 from pacekeeper.errors import ConfigError, RetryableError
+from pacekeeper.fingerprint import code_fingerprint
 from pacekeeper.privacy import HashKey, create_hash_key, load_hash_key
 from pacekeeper.settings import Settings, SourceSettings
 
@@ -189,8 +191,14 @@ class PracticeHome:
     def publish(self) -> None:
         """Swap in new copies for readers: everything for the CLI, marts only for BI, without the restricted ones.
 
-        Where there is a database, readers' tables there come first.
+        Where there is a database, readers' tables there come first. Copies of the warehouse as it is are left alone.
         """
+        note = self.published_dir / ".copied"
+        of = self._warehouse_state()
+        is_there = all(file.exists() for file in (note, self.read_copy, self.bi_copy))
+        if is_there and note.read_text(encoding="utf-8") == of:
+            return
+        note.unlink(missing_ok=True)
         if self.postgres is not None:
             from pacekeeper.engine.postgres_publication import publish
 
@@ -200,6 +208,14 @@ class PracticeHome:
             shutil.rmtree(left_behind, ignore_errors=True)
         self.warehouse.publish(self.read_copy)
         self.warehouse.publish(self.bi_copy, schemas=("marts",), mode=0o640)
+        note.write_text(of, encoding="utf-8")
+
+    def _warehouse_state(self) -> str:
+        """What tells the warehouse's file from the same file after any write to it, and its copies from older ones."""
+        log = self.warehouse.path.with_name(self.warehouse.path.name + ".wal")
+        found = [file.stat() for file in (self.warehouse.path, log) if file.exists()]
+        files = [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]
+        return digest(files, code_fingerprint(("pacekeeper.engine",)))
 
     def checkpoint_path(self, source: str) -> Path:
         """Where an interrupted read of a source says how it is taken up."""

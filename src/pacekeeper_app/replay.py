@@ -34,7 +34,7 @@ def replay(home: PracticeHome, *, source: str | None = None, entity: str | None 
         home.ops.add([Run(run_id=run_id, as_of=last.as_of, started_at=datetime.now(UTC))])
         state = "failed"
         try:
-            results = map_sources(home, run_id=run_id, as_of=last.as_of, source=source, entity=entity)
+            results = map_sources(home, run_id=run_id, as_of=last.as_of, source=source, entity=entity, anew=True)
             with home.warehouse.connect() as connection:
                 build_marts(home, connection, as_of=last.as_of)
             home.publish()

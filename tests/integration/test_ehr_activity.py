@@ -47,10 +47,10 @@ def test_a_log_in_two_files_becomes_intervals_and_a_second_night_changes_nothing
     home = PracticeHome(load_settings(tmp_path / "pacekeeper.toml"))
     home.create()
     hashes = []
-    for night in ("one", "two"):
+    for night, state in (("one", "swapped"), ("two", "unchanged")):
         (run,) = land_sources(home, run_id=night, as_of=AS_OF)
         assert (run.state, run.message) == ("ok", None)
-        assert {result.state for result in map_sources(home, run_id=night, as_of=AS_OF)} == {"swapped"}
+        assert {result.state for result in map_sources(home, run_id=night, as_of=AS_OF)} == {state}
         with home.warehouse.connect() as connection:
             found = connection.raw.execute(
                 "SELECT strftime(started_at, '%d %H:%M'), task_type, active_min, events_n FROM canonical.ehr_interval"

@@ -103,7 +103,7 @@ def land(connection: Connection, *rows: tuple[int, str, str], schema: str = "raw
     for number, who, state in rows:
         connection.raw.execute(
             f"INSERT INTO {schema}.appointment SELECT md5(?), md5(?), TIMESTAMPTZ '2026-01-05 12:00:00+00', ?,"
-            " md5(?), md5(?), NULL, 1, 'h', false, TIMESTAMPTZ '2026-06-01 00:00:00+00', 'b1', uuid()::VARCHAR",
+            " md5(?), md5(?), NULL, 1, 'h', false, now(), 'b1', uuid()::VARCHAR",
             [str(number), who, state, str(number), str(number)],
         )
     connection.raw.execute(f"CREATE VIEW {schema}.appointment__current AS SELECT * FROM {schema}.appointment")
@@ -401,6 +401,7 @@ def test_one_failing_mapping_leaves_its_old_slice_and_the_others_go_on(connectio
     def broken(raw: RawTables) -> Table:
         raise ValueError(f"cannot read {CANARY}")
 
+    land(connection, (1, "ann", "missed"))
     land_scores(connection, (1, "9"), (2, "10"))
     results = run(connection, of=mapping_with(broken))
     assert results["appointment"].state == "failed"
@@ -545,6 +546,7 @@ def test_a_ledger_that_does_not_balance_is_on_record_and_nothing_is_swapped(
         return dataclasses.replace(found, in_scope=found.in_scope + 1)
 
     monkeypatch.setattr("pacekeeper.mapping.run.stage_slice", losing)
+    land(connection, (1, "ann", "arrived"))
     after = run(connection)["appointment"]
     assert (before.state, after.state) == ("swapped", "failed")
     assert (after.balances, after.in_scope, after.mapped) == (False, before.in_scope + 1, before.mapped)

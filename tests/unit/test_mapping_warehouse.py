@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from pacekeeper.contract import ENTITIES
-from pacekeeper.engine.duckdb import Warehouse
+from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.errors import ConfigError, FatalError, RetryableError
 
 _HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -191,6 +191,16 @@ def test_verdicts_on_one_persons_pay_or_leave_are_not_in_the_bi_copy(warehouse: 
         assert reader.execute("FROM marts.breach").fetchall() == [("hours",)]
 
 
+def _land_seat(connection: Connection, session: str, client: str) -> None:
+    """One record, in the place of the one that was there."""
+    connection.raw.execute(
+        "CREATE OR REPLACE TABLE raw_ehr.seat AS SELECT md5(?) AS id, md5(?) AS who, 1 AS version_no, "
+        "now() AS observed_at",
+        [session, client],
+    )
+    connection.raw.execute("CREATE OR REPLACE VIEW raw_ehr.seat__current AS SELECT * FROM raw_ehr.seat")
+
+
 @pytest.mark.parametrize("point", ["stage.done.session_participant", "swap.done", "publish.before_replace"])
 def test_a_run_killed_at_a_named_point_leaves_nothing_that_the_next_does_not_repair(
     warehouse: Warehouse, tmp_path: Path, point: str
@@ -202,11 +212,11 @@ def test_a_run_killed_at_a_named_point_leaves_nothing_that_the_next_does_not_rep
     night = names["night"]
     with warehouse.connect() as connection:
         connection.raw.execute("CREATE SCHEMA raw_ehr")
-        connection.raw.execute("CREATE VIEW raw_ehr.seat__current AS SELECT md5('s') AS id, md5('c') AS who")
+        _land_seat(connection, "s", "c")
     night(warehouse.path, copy)
     with warehouse.connect() as connection:
         first = connection.content_hash("canonical.session_participant")
-        connection.raw.execute("CREATE OR REPLACE VIEW raw_ehr.seat__current AS SELECT md5('t') AS id, md5('d') AS who")
+        _land_seat(connection, "t", "d")
     published = copy.read_bytes()
 
     fault = os.environ | {"PACEKEEPER_FAULT_AT": point, "PACEKEEPER_FAULT_LOG": str(log)}

@@ -35,9 +35,11 @@ def list_gaps(
         for entity, streams in streams_of.items()
         if entity in swapped and gap.stream in streams
     ]
+    replaced = "WHERE source = ? AND NOT list_contains(?::VARCHAR[], entity)"
+    listed = connection.raw.execute(f"FROM {SOURCE_GAP.sql} {replaced}", [source, kept]).fetchall()
+    if sorted(listed, key=str) == sorted(rows, key=str):
+        return
     with connection.transaction():
-        connection.raw.execute(
-            f"DELETE FROM {SOURCE_GAP.sql} WHERE source = ? AND NOT list_contains(?::VARCHAR[], entity)", [source, kept]
-        )
+        connection.raw.execute(f"DELETE FROM {SOURCE_GAP.sql} {replaced}", [source, kept])
         for row in sorted(rows, key=str):
             connection.raw.execute(f"INSERT INTO {SOURCE_GAP.sql} VALUES (?, ?, ?, ?, ?, ?, ?)", list(row))

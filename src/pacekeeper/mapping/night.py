@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pacekeeper.connector import EntityMapping
+from pacekeeper.contract import DERIVED
 from pacekeeper.engine.duckdb import Connection
+from pacekeeper.engine.made import digest, made_from, making
 from pacekeeper.engine.migration import entities_to_map
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.home import PracticeHome
@@ -15,6 +17,7 @@ from pacekeeper.mapping.crosswalk_file import Crosswalk, read_crosswalk
 from pacekeeper.mapping.ehr_interval import build_ehr_intervals
 from pacekeeper.mapping.gaps import keep_gaps_of, list_gaps
 from pacekeeper.mapping.identity import match_identities
+from pacekeeper.mapping.kept import canonical_digest, forget, mapping_code
 from pacekeeper.mapping.practice import write_practice
 from pacekeeper.mapping.result import MappingResult
 from pacekeeper.mapping.run import map_source, remove_unconfigured
@@ -25,11 +28,18 @@ from pacekeeper.stream import Stream
 
 
 def map_sources(
-    home: PracticeHome, *, run_id: str, as_of: datetime, source: str | None = None, entity: str | None = None
+    home: PracticeHome,
+    *,
+    run_id: str,
+    as_of: datetime,
+    source: str | None = None,
+    entity: str | None = None,
+    anew: bool = False,
 ) -> list[MappingResult]:
     """Bring all canonical tables up to date; one result per source and entity, also on record.
 
-    source, entity: map only these again, and leave the slices of all others as they are.
+    source, entity: map only these again, and leave the slices of all others as they are. anew: make also slices again
+    that nothing has changed for.
 
     A source whose connector cannot be made, or whose mapping fails in any other way, keeps its last good slices, and
     the others go on. So does one that is switched off; one that is no longer in the settings loses them.
@@ -43,11 +53,11 @@ def map_sources(
     parts: dict[str, list[SessionPart]] = {}
     with home.warehouse.connect() as connection:
         connection.create_schemas()
-        write_practice(connection, home.settings.practice)
         remove_unconfigured(connection, configured=configured)
         keep_gaps_of(connection, configured=configured)
         home.ops.remove(state for state in home.ops.rows(EntityState) if state.source not in configured)
         emptied = entities_to_map(connection.raw)
+        forget(connection, entities=emptied)
         # Nothing is known of an empty table, until it has been mapped.
         home.ops.add(
             EntityState(source=s.source, entity=s.entity) for s in home.ops.rows(EntityState) if s.entity in emptied
@@ -55,14 +65,26 @@ def map_sources(
         for name in home.sources:
             asked = (entity,) if source in {None, name} else ()
             for wanted in asked if None in asked else dict.fromkeys((*asked, *emptied)):
-                results += _map_one(home, connection, name, parts, run_id=run_id, as_of=as_of, entity=wanted)
+                results += _map_one(home, connection, name, parts, run_id=run_id, as_of=as_of, entity=wanted, anew=anew)
         connection.raw.execute("DELETE FROM contract.entity_to_map")
-        match_identities(connection, crosswalk)
-        build_calendar(connection, practice=home.settings.practice, as_of=as_of)
-        build_ehr_intervals(connection, home_tz=home.settings.practice.home_tz)
+        _derive(home, connection, crosswalk, as_of=as_of)
         list_suspects(connection, parts, configured=configured)
     _record(home, results, run_id)
     return results
+
+
+def _derive(home: PracticeHome, connection: Connection, crosswalk: Crosswalk, *, as_of: datetime) -> None:
+    """What is made from the slices of all sources, where one of them has changed, or the day."""
+    practice = home.settings.practice
+    day = as_of.astimezone(UTC).date().isoformat()
+    of = digest(mapping_code(), canonical_digest(connection), practice.model_dump(mode="json"), repr(crosswalk), day)
+    if made_from(connection, DERIVED) == of:
+        return
+    with making(connection, DERIVED, of):
+        write_practice(connection, practice)
+        match_identities(connection, crosswalk)
+        build_calendar(connection, practice=practice, as_of=as_of)
+        build_ehr_intervals(connection, home_tz=practice.home_tz)
 
 
 def _map_one(
@@ -74,6 +96,7 @@ def _map_one(
     run_id: str,
     as_of: datetime,
     entity: str | None,
+    anew: bool,
 ) -> list[MappingResult]:
     """Map a source; parts: gets what of its records are parts of sessions."""
     settings = home.sources[source]
@@ -90,6 +113,7 @@ def _map_one(
             value_maps=settings.value_maps,
             quarantine_limit=settings.quarantine_limit,
             only=entity,
+            anew=anew,
         )
         with plugin_border(source, connector.name):
             streams, mappings = list(connector.streams), list(connector.entity_mappings())
@@ -130,7 +154,7 @@ def _move_completeness(
     before = {state.entity: state.complete_through for state in on_record}
     # What is no longer mapped would be stale for ever.
     home.ops.remove(state for state in on_record if state.entity not in streams_of)
-    swapped = {result.entity for result in results if result.state == "swapped"}
+    swapped = {result.entity for result in results if result.is_current}
     list_gaps(connection, source, home.ops.rows(StreamGap, source=source), streams_of=streams_of, swapped=swapped)
     states = []
     for entity, streams in streams_of.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -17,6 +17,31 @@ from pacekeeper.stream import Stream
 if TYPE_CHECKING:
     from pacekeeper.expr import Table
 
+#: Stands for the instant of the run among the names of streams; no stream is called so.
+AS_OF = "(as_of)"
+
+
+class WatchedTables(RawTables):
+    """Raw tables that keep what of them has been asked for: names of streams, and `AS_OF`."""
+
+    def __init__(self, **known: Any) -> None:
+        super().__init__(**known)
+        self.asked: set[str] = set()
+
+    @property
+    def as_of(self) -> datetime:
+        self.asked.add(AS_OF)
+        return super().as_of
+
+    @property
+    def run_instant(self) -> datetime:
+        """The same instant, for those who do not map."""
+        return self._as_of
+
+    def _find(self, tables: Mapping[str, Table], stream: str) -> Table:
+        self.asked.add(stream)
+        return super()._find(tables, stream)
+
 
 def raw_tables(
     connection: Connection,
@@ -26,12 +51,12 @@ def raw_tables(
     home_tz: str,
     as_of: datetime,
     value_maps: Mapping[str, Mapping[str, str]],
-) -> RawTables:
+) -> WatchedTables:
     """A source's raw tables. A stream that never landed is an empty table, a column that never landed is null."""
     by_name = {stream.name: stream for stream in streams}
     versions = _Lazy(by_name, lambda name: _versions(connection, context.source, by_name[name]))
     current = _Lazy(by_name, lambda name: _current(connection, context.source, by_name[name], versions))
-    return RawTables(
+    return WatchedTables(
         source=context.source,
         default_tz=context.default_tz or home_tz,
         as_of=as_of,

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: swapped: the slice is current. over_limit, failed: the last good slice stays.
-MappingState = Literal["swapped", "over_limit", "failed"]
+#: swapped, unchanged: the slice is current; unchanged: nothing it is made from changed, so that it was not made again.
+#: over_limit, failed: the last good slice stays.
+MappingState = Literal["swapped", "unchanged", "over_limit", "failed"]
+#: States of a slice that is current.
+CURRENT = frozenset({"swapped", "unchanged"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,7 @@ class MappingResult:
     quarantined: faults by reason; one row may have several. out_of_scope: rows by reason.
     unmapped: (column, source code, rows) for mapped enumerations that came out as `unknown`; by column the 50 most
     frequent codes, and the rows of the rest under `(other codes)`.
-    message: why it failed or was not swapped, without data; null when swapped.
+    message: why the slice is not current, without data; null when it is.
     """
 
     entity: str
@@ -32,6 +35,11 @@ class MappingResult:
     unmapped: tuple[tuple[str, str, int], ...] = ()
     seconds: float = 0.0
     message: str | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the slice is what the raw tables say."""
+        return self.state in CURRENT
 
     @property
     def balances(self) -> bool:

@@ -15,10 +15,10 @@ from pacekeeper.contract.validation import KEY_PATTERN
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.errors import DataError, PacekeeperError, PluginError
-from pacekeeper.expr import RawTables
+from pacekeeper.mapping.kept import KeptSlices, forget, forget_others, made_by
 from pacekeeper.mapping.practice import practice_key
 from pacekeeper.mapping.quarantine import drop_raw_quarantine
-from pacekeeper.mapping.raw_tables import raw_tables
+from pacekeeper.mapping.raw_tables import WatchedTables, raw_tables
 from pacekeeper.mapping.result import MappingResult, MappingState
 from pacekeeper.mapping.stage import Compiler, Slice, drop_stage_tables, stage_slice
 from pacekeeper.mapping.validate import FAULTS, find_faults
@@ -41,6 +41,7 @@ class _Run:
     run_id: str
     quarantine_limit: float
     compiler: Compiler | None
+    kept: KeptSlices
 
 
 def map_source(
@@ -54,29 +55,42 @@ def map_source(
     value_maps: Mapping[str, Mapping[str, str]] | None = None,
     quarantine_limit: float = DEFAULT_QUARANTINE_LIMIT,
     only: str | None = None,
+    anew: bool = False,
     compiler: Compiler | None = None,
 ) -> list[MappingResult]:
     """Bring one source's slices up to date with its raw tables; one result per entity it maps to.
 
+    A slice is kept as it is while nothing changes that it is made from: raw versions, mapping, settings.
+
     A mapping that fails leaves its entity's last good slice, and does not stop the others. A slice of which more than
     `quarantine_limit` of the rows break the contract is not swapped either; the faults are on record all the same.
     Slices of entities the source no longer maps to are removed. value_maps: the site's overrides. only: one entity;
-    the slices of all others stay. compiler: what makes a mapping SQL; null = `stage.compiled`.
+    the slices of all others stay. anew: make also what has not changed. compiler: what makes a mapping SQL; null =
+    `stage.compiled`.
     Raises ConfigError or PluginError where nothing of the source can be mapped.
     """
     with plugin_border(source, connector.name):
         mappings = _by_entity(connector)
+        value_maps = merged_value_maps(source, connector.site_value_maps(), value_maps or {})
         raw = raw_tables(
             connection,
             connector.streams,
             context=connector.context,
             home_tz=practice.home_tz,
             as_of=as_of,
-            value_maps=merged_value_maps(source, connector.site_value_maps(), value_maps or {}),
+            value_maps=value_maps,
+        )
+        wanted = {entity: found for entity, found in mappings.items() if only in {None, entity}}
+        if anew:
+            forget(connection, source=source, entities=wanted)
+        kept = KeptSlices(
+            connection,
+            raw,
+            made_by=made_by(connector, value_maps, practice.name, practice.home_tz, quarantine_limit),
         )
     drop_stage_tables(connection, source)
-    run = _Run(connection, connector.name, practice_key(practice.name), as_of, run_id, quarantine_limit, compiler)
-    wanted = {entity: found for entity, found in mappings.items() if only in {None, entity}}
+    key = practice_key(practice.name)
+    run = _Run(connection, connector.name, key, as_of, run_id, quarantine_limit, compiler, kept)
     results = [_map_entity(run, entity, found, raw) for entity, found in wanted.items()]
     _remove_slices(connection, source, entities=set(ENTITIES) - set(mappings))
     return results
@@ -92,6 +106,7 @@ def remove_unconfigured(connection: Connection, *, configured: Collection[str]) 
         for schema in ("canonical", "quarantine"):
             connection.raw.execute(f"DELETE FROM {schema}.{entity} WHERE NOT list_contains(?, source)", [kept])
     drop_raw_quarantine(connection, kept=configured)
+    forget_others(connection, kept=configured)
 
 
 def _by_entity(connector: Connector[Any]) -> dict[str, list[EntityMapping]]:
@@ -108,8 +123,11 @@ def _by_entity(connector: Connector[Any]) -> dict[str, list[EntityMapping]]:
     return found
 
 
-def _map_entity(run: _Run, entity: str, mappings: Sequence[EntityMapping], raw: RawTables) -> MappingResult:
+def _map_entity(run: _Run, entity: str, mappings: Sequence[EntityMapping], raw: WatchedTables) -> MappingResult:
+    if (unchanged := run.kept.unchanged(entity)) is not None:
+        return unchanged
     began = time.monotonic()
+    raw.asked.clear()
     try:
         # Everything in here may raise an error that quotes values: DuckDB, Pandera and plugin code all do.
         with plugin_border(raw.source, run.connector):
@@ -125,7 +143,7 @@ def _map_entity(run: _Run, entity: str, mappings: Sequence[EntityMapping], raw: 
 
 
 def _stage_validate_swap(
-    run: _Run, entity: type[Entity], mappings: Sequence[EntityMapping], raw: RawTables, began: float
+    run: _Run, entity: type[Entity], mappings: Sequence[EntityMapping], raw: WatchedTables, began: float
 ) -> MappingResult:
     connection = run.connection
     staged = stage_slice(
@@ -164,6 +182,7 @@ def _stage_validate_swap(
             swapped = connection.swap_slice(entity, raw.source, _good_rows(staged))
             if swapped != result.mapped:
                 raise DataError(f"{raw.source}: {result.entity}: swapped {swapped} rows, expected {result.mapped}")
+        run.kept.keep(result)
     faultpoint("swap.done")
     faultpoint(f"swap.done.{result.entity}")
     connection.raw.execute(f"DROP TABLE {staged.table}")
@@ -227,3 +246,4 @@ def _remove_slices(connection: Connection, source: str, *, entities: Collection[
     for entity in entities:
         for schema in ("canonical", "quarantine"):
             connection.raw.execute(f"DELETE FROM {schema}.{entity} WHERE source = ?", [source])
+    forget(connection, source=source, entities=entities)

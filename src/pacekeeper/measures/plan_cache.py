@@ -5,14 +5,15 @@ A plan is SQL text; it holds no row and no value of a client.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
+from pacekeeper.engine.made import digest
+from pacekeeper.fingerprint import code_fingerprint
 from pacekeeper.measures.bands import policy_tables
 from pacekeeper.measures.guardrail import Catalogue
 from pacekeeper.measures.mart import Step
@@ -31,9 +32,7 @@ def kept_plan(folder: Path, catalogue: Catalogue, policy: Policy, *, dialect: st
 
     A file that cannot be read is compiled anew; of old plans the latest few stay.
     """
-    names = [*catalogue.marts, *catalogue.guardrails]
-    digest = hashlib.sha256("\n".join([dialect, _code(), policy.fingerprint, *names]).encode()).hexdigest()
-    file = folder / f"plan-{digest[:32]}.json"
+    file = folder / f"plan-{plan_digest(catalogue, policy, dialect=dialect)[:32]}.json"
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         return _from_text(kept, catalogue, policy)
@@ -41,6 +40,11 @@ def kept_plan(folder: Path, catalogue: Catalogue, policy: Policy, *, dialect: st
         plan = compile_plan(catalogue, policy, dialect=dialect)
     _keep(file, json.dumps(_as_text(plan)))
     return plan
+
+
+def plan_digest(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb") -> str:
+    """What tells the plan for a catalogue and a policy from all others."""
+    return digest(dialect, _code(), policy.fingerprint, *catalogue.marts, *catalogue.guardrails)
 
 
 def _as_text(plan: Plan) -> list[list[object]]:
@@ -86,17 +90,8 @@ def _keep(file: Path, text: str) -> None:
 
 def _code() -> str:
     """Fingerprint of the code that makes plans: ours by content, libraries and plugins by version."""
-    hashed = hashlib.sha256()
-    for package in _PACKAGES:
-        spec = util.find_spec(package)
-        for place in [] if spec is None else spec.submodule_search_locations or []:
-            for file in sorted(Path(place).rglob("*.*")):
-                if file.suffix in {".py", ".toml"}:
-                    hashed.update(file.name.encode() + file.read_bytes())
-    versions = [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
     plugins = [
         f"{point.value} {point.dist.version if point.dist is not None else ''}"
         for point in metadata.entry_points(group=GROUP)
     ]
-    hashed.update("\n".join([*versions, *sorted(plugins)]).encode())
-    return hashed.hexdigest()
+    return "\n".join([code_fingerprint(_PACKAGES, _LIBRARIES), *sorted(plugins)])

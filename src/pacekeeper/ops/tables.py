@@ -131,7 +131,10 @@ class EntityState(SQLModel, table=True):
 
 
 class MappingRun(SQLModel, table=True):
-    """Mapping ledger: in_scope = mapped + quarantined + out_of_scope. state: swapped | over_limit | failed."""
+    """Mapping ledger: in_scope = mapped + quarantined + out_of_scope.
+
+    state: swapped | unchanged | over_limit | failed. Of an unchanged slice the counts of when it was made.
+    """
 
     run_id: str = Field(primary_key=True)
     source: str = Field(primary_key=True)
@@ -143,6 +146,11 @@ class MappingRun(SQLModel, table=True):
     quarantined: int = 0
     out_of_scope: int = 0
     seconds: float = 0.0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the slice is what the raw tables say."""
+        return self.state in {"swapped", "unchanged"}
 
     @property
     def is_balanced(self) -> bool:

@@ -78,7 +78,7 @@ def replay(
     if (last := home.ops.last_run()) is not None:
         print_unmapped(console, home, last.run_id)
     _print_never_landed(console, home, source)
-    raise typer.Exit(EXIT_INCOMPLETE if any(result.state != "swapped" for result in results) else 0)
+    raise typer.Exit(EXIT_INCOMPLETE if any(not result.is_current for result in results) else 0)
 
 
 def _check_names(home: PracticeHome, source: str | None, entity: str | None) -> None:

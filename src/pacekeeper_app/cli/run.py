@@ -84,7 +84,7 @@ def report_night(home: PracticeHome, console: Console, night: NightResult) -> in
     findings.print_verdicts(console, home)
     findings.print_breaches(console, home)
     findings.print_checks(console, night.checks)
-    kept_back = [run for run in home.ops.rows(MappingRun, run_id=night.run_id) if run.state != "swapped"]
+    kept_back = [run for run in home.ops.rows(MappingRun, run_id=night.run_id) if not run.is_current]
     console.print(f"Run {night.run_id[:8]} as of {night.as_of:%Y-%m-%d %H:%M} UTC took {night.seconds:.0f} s.")
     return EXIT_INCOMPLETE if kept_back or any(source.state != "ok" for source in sources) else 0
 

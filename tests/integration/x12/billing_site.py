@@ -37,13 +37,13 @@ class BillingSite:
     nights: int = 0
 
     def night(self) -> dict[str, MappingResult]:
-        """Land and map once; results by entity, all of them swapped."""
+        """Land and map once; results by entity, all of them current."""
         self.nights += 1
         as_of = FIRST_NIGHT + timedelta(days=self.nights)
         (landed,) = land_sources(self.home, run_id=self.run_id, as_of=as_of)
         assert (landed.state, landed.message) == ("ok", None)
         results = {result.entity: result for result in map_sources(self.home, run_id=self.run_id, as_of=as_of)}
-        assert {result.state for result in results.values()} == {"swapped"}
+        assert all(result.is_current for result in results.values())
         assert all(result.balances for result in results.values())
         return results
 

@@ -1,0 +1,30 @@
+"""Digest of the code that makes a result: one kept from an earlier run is good as long as it stays the same."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+
+
+@cache
+def code_fingerprint(packages: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
+    """packages: packages and modules, by the content of their Python and TOML files. libraries: by version."""
+    hashed = hashlib.sha256()
+    for package in packages:
+        for file in _files(package):
+            hashed.update(file.name.encode() + file.read_bytes())
+    hashed.update("\n".join(f"{name} {metadata.version(name)}" for name in libraries).encode())
+    return hashed.hexdigest()
+
+
+def _files(package: str) -> list[Path]:
+    # A program that is run is in the import system under no name of its own.
+    spec = None if package == "__main__" else util.find_spec(package)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return [Path(spec.origin)] if spec.origin else []
+    found = (file for place in spec.submodule_search_locations for file in Path(place).rglob("*.*"))
+    return sorted(file for file in found if file.suffix in {".py", ".toml"})
