@@ -74,7 +74,7 @@ def _week(practice: Practice, person: str, week: Week, sessions: list[Row]) -> R
         "admin_protected_h": work.protected_admin_h(practice, person, week, all_direct),
         "has_unclear_sessions": row["unknown_status_sessions_n"] + row["unknown_type_sessions_n"] > 0,
         "has_unreviewed_sessions": row["unreviewed_sessions_n"] > 0,
-        **work.other_work(practice, person, week, all_direct, hours(direct)),
+        **work.other_work(practice, person, week, all_direct, direct),
         "worked_ratio": work.worked_ratio(practice, person, week, found.template if found else []),
         **work.supervision(practice, person, week),
         **work.acuity(practice, person, week, held),

@@ -70,8 +70,8 @@ def larger_by_day(week: Week, known: Stretches, by_day: dict[date, Fraction]) ->
     )
 
 
-def other_work(practice: Practice, person: str, week: Week, direct: Stretches, direct_h: Fraction) -> Row:
-    """direct: what of direct time lies in the week. direct_h: of the sessions that start in it, which count in it."""
+def other_work(practice: Practice, person: str, week: Week, direct: Stretches, own: Stretches) -> Row:
+    """direct: what of direct time lies in the week. own: of the sessions that start in it, which count in it."""
     blocks = blocks_in(practice, person, week)
     away = union(
         [*within(week, [b for b in blocks if b["kind"] in LEAVE | CLOSED]), *closed_by_practice(practice, person, week)]
@@ -86,13 +86,11 @@ def other_work(practice: Practice, person: str, week: Week, direct: Stretches, d
     for day, extra in messages.items():
         by_day[day] += extra
     worked_days = {e["entry_date"] for e in entries} | set(messages)
-    worked_days |= {
-        d for d in week.days if day_of(direct, d, week.zone) or day_of(without(planned, away), d, week.zone)
-    }
+    worked_days |= {d for d in week.days if day_of(own, d, week.zone) or day_of(without(planned, away), d, week.zone)}
     papers = [e for e in entries if e["kind"] in DOCUMENTATION]
     documentation = without(union([*timed(papers), *ehr]), direct)
     return {
-        "total_work_h": direct_h + larger_by_day(week, with_times, by_day),
+        "total_work_h": hours(own) + larger_by_day(week, with_times, by_day),
         "days_worked_n": len(worked_days),
         "documentation_h": larger_by_day(week, documentation, untimed(papers)),
     }
