@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from pacekeeper.connector import API_VERSION, Connector, ConnectorSettings, SourceContext
@@ -44,6 +46,21 @@ class ConnectorEntry:
 
 def available() -> list[ConnectorEntry]:
     """Every registered connector, sorted by name; names registered twice appear twice. Imports nothing."""
+    return list(_available(tuple((place, _changed_at(place)) for place in sys.path)))
+
+
+def _changed_at(place: str) -> int:
+    """When a folder of the import path got or lost a distribution; 0 where it is no folder."""
+    try:
+        return Path(place or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _available(places: tuple[tuple[str, int], ...]) -> tuple[ConnectorEntry, ...]:
+    """Reading what every distribution registers takes long, and a night asks for every source several times."""
+    del places
     found: dict[str, list[ConnectorEntry]] = {}
     for position, distribution in enumerate(metadata.distributions()):
         name, version = _identity(distribution)
@@ -52,7 +69,7 @@ def available() -> list[ConnectorEntry]:
         copies = f"{_UNKNOWN} {position}" if name == _UNKNOWN else re.sub(r"[-_.]+", "-", name).lower()
         if copies not in found:
             found[copies] = _entries(distribution, name, version)
-    return sorted(entry for entries in found.values() for entry in entries)
+    return tuple(sorted(entry for entries in found.values() for entry in entries))
 
 
 def load(name: str) -> type[Connector[Any]]:
