@@ -25,7 +25,7 @@ from pacekeeper_assets.productivity import HELD
 _DAYS_TO_LAST = 6
 _GONE = ("cancelled", "rescheduled")
 _UNCLEAR = ("unknown", "unreviewed")
-_KINDS = ("any", "alone", "unclear_any", "unclear_alone")
+_KINDS = ("any", "alone", "unclear_any", "unclear_alone", "unknown_any", "unknown_alone")
 # At one instant: what ended or began by then comes before the week's end looks, what begins right then after it.
 _BEFORE, _LOOK, _AFTER = 0, 1, 2
 
@@ -51,12 +51,14 @@ def caseload_snapshot(tables: CanonicalTables, policy: Policy) -> Table:
     seen = seen.mutate(
         is_active=seen.is_alone | (counts_groups & seen.is_any),
         may_be_active=seen.is_unclear_alone | (counts_groups & seen.is_unclear_any),
+        nobody_can_tell=seen.is_unknown_alone | (counts_groups & seen.is_unknown_any),
         is_new=ibis.coalesce(seen.first_seen_no >= seen.last_no - new_within + 1, literal(value=False)),
     )
     counts = seen.group_by("person_key", "week_id").aggregate(
         active_n=seen.count(where=seen.is_active),
         group_only_n=seen.count(where=seen.is_any & ~seen.is_alone),
         uncertain_n=seen.count(where=seen.may_be_active & ~seen.is_active),
+        unknown_n=seen.count(where=seen.nobody_can_tell & ~seen.is_active),
         new_n=seen.count(where=seen.is_active & seen.is_new),
     )
     rows = weeks
@@ -74,6 +76,7 @@ def caseload_snapshot(tables: CanonicalTables, policy: Policy) -> Table:
         active_clients=active,
         group_only_clients=counted(rows.group_only_n),
         uncertain_clients=counted(rows.uncertain_n),
+        unknown_status_clients=counted(rows.unknown_n),
         new_share=rows.new_n / active.nullif(0),
         sessions_per_active_client=rows.sessions_n / active.nullif(0),
         is_at_capacity=rows.flags_n.fill_null(0) > 0,
@@ -101,7 +104,7 @@ def _as_known_at(weeks: Table, tables: CanonicalTables) -> Table:
     """One row per person, client with an open assignment and week end, with what was known by then.
 
     Of each kind: `<kind>_day_no`, local day number of the last session, and `<kind>_n`, appointments then still ahead.
-    Kinds: any; alone, which is no group; unclear_any and unclear_alone, the same of unknown status.
+    Kinds: any; alone, which is no group; unclear_* and unknown_*, the same of unclear and of unknown status.
     first_seen_no: local day number of the first attended session.
     """
     looks = _assigned(weeks, tables)
@@ -141,12 +144,13 @@ def _events(rows: Table, *, at_s: Value, rank: Value | int, **told: Value) -> Ta
     return rows.select("person_key", "client_key", at_s=at_s, rank=rank, **{**columns, **told})
 
 
-def _by_kind(name: str, value: Value, *, is_group: Value, is_unclear: Value) -> dict[str, Value]:
+def _by_kind(name: str, value: Value, *, is_group: Value, status: Value) -> dict[str, Value]:
     """The value under each kind that it belongs to, null under the others."""
+    is_unclear = status.isin(_UNCLEAR)
+    told = {"unclear": is_unclear, "unknown": status == "unknown"}
     return {
         f"{kind}_{name}": ifelse(
-            (is_unclear if kind.startswith("unclear") else ~is_unclear)
-            & (~is_group if kind.endswith("alone") else literal(value=True)),
+            told.get(kind.split("_")[0], ~is_unclear) & (~is_group if kind.endswith("alone") else literal(value=True)),
             value,
             ibis.null("int64"),
         )
@@ -169,9 +173,7 @@ def _sessions(tables: CanonicalTables, pairs: Table) -> Table:
         "client_key", "person_key", "session_type", "status", at_s=seconds(joined.started_at)
     ).semi_join(pairs, ["person_key", "client_key"])
     dated = on_local_day(joined, _zone_day(tables), at="at_s")
-    day_no = _by_kind(
-        "day_no", dated.day_no, is_group=dated.session_type == "group", is_unclear=dated.status.isin(_UNCLEAR)
-    )
+    day_no = _by_kind("day_no", dated.day_no, is_group=dated.session_type == "group", status=dated.status)
     return _events(dated, at_s=dated.at_s, rank=_AFTER, **day_no)
 
 
@@ -219,7 +221,7 @@ def _ahead(tables: CanonicalTables, pairs: Table, *, begins: bool) -> Table:
         "step",
         literal(1 if begins else -1, "int64"),
         is_group=seats.group_key.notnull(),
-        is_unclear=seats.status.isin(_UNCLEAR),
+        status=seats.status,
     )
     step = {name: value.fill_null(0) for name, value in step.items()}
     if begins:
@@ -283,6 +285,13 @@ CASELOAD_SNAPSHOT = Mart(
             "Clients who are not in active_clients and would be, if a session or an appointment of unknown or "
             "unreviewed status was held or stands; above 0 the verdict of the week is unknown (decision 1.9). "
             f"{_NO_CASES}",
+        ),
+        MartColumn(
+            "unknown_status_clients",
+            "count",
+            "clients",
+            "Of uncertain_clients those who are so by something of unknown status: a review of attendance alone "
+            f"does not settle them (decision 5.7). {_NO_CASES}",
         ),
         MartColumn(
             "new_share",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ibis
-
 from pacekeeper.expr import Table
 from pacekeeper.measures.bands import BAND_VALUE, BAND_VALUE_STEP
 from pacekeeper.measures.mart import Mart, MartColumn, Step
@@ -14,7 +12,6 @@ from pacekeeper_assets.band_inputs import BAND_DOUBT, BAND_INPUT, PERSON_TRAIT
 from pacekeeper_assets.banding import banded
 from pacekeeper_assets.judging import band
 from pacekeeper_assets.needs import GUARDRAIL_NEEDS
-from pacekeeper_assets.people import with_person
 from pacekeeper_assets.productivity import PERSON_SESSION, PERSON_SOURCE
 
 
@@ -27,17 +24,10 @@ def _evaluated_hours(tables: CanonicalTables, policy: Policy) -> Table:
 
 
 def caseload_told(tables: CanonicalTables, policy: Policy) -> Table:
-    """What is uncertain is partial where the clinician has anything of a status nobody can tell, else defaulted."""
+    """What is uncertain is partial where a client is so by a status that nobody can tell, else defaulted."""
     counts = tables.caseload_snapshot
-    seats, held = tables.appointment, tables.person_session
-    seats = with_person(seats.filter(seats.status == "unknown"), tables).select("person_key")
-    held = held.filter(held.status == "unknown").select("person_key")
-    unclear = ibis.union(seats, held, distinct=True)
-    joined = counts.left_join(unclear, counts.clinician_key == unclear.person_key)
-    is_uncertain = joined.uncertain_clients > 0
-    return joined.mutate(
-        is_unclear=is_uncertain & joined.person_key.notnull(), is_unreviewed=is_uncertain & joined.person_key.isnull()
-    ).drop("person_key")
+    is_unclear = counts.unknown_status_clients > 0
+    return counts.mutate(is_unclear=is_unclear, is_unreviewed=(counts.uncertain_clients > 0) & ~is_unclear)
 
 
 def _seats(tables: CanonicalTables, policy: Policy) -> Table:

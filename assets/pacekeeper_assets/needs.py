@@ -154,7 +154,13 @@ COLUMN_NEEDS: Mapping[str, Needs] = MappingProxyType(
         **_measures(
             "caseload_snapshot",
             (
-                ("active_clients", "uncertain_clients", "sessions_per_active_client", "new_share"),
+                (
+                    "active_clients",
+                    "uncertain_clients",
+                    "unknown_status_clients",
+                    "sessions_per_active_client",
+                    "new_share",
+                ),
                 _of(_CASE, _HELD, _ATTENDED, _SEAT),
             ),
             (

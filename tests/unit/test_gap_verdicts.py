@@ -122,3 +122,20 @@ def test_a_client_who_is_active_only_if_an_unreviewed_session_was_held_leaves_th
     world.session(world.day(2, 2), "15:00", 50, clients=("k9",), status="unknown")
     world.run(weeks=WEEKS)
     assert world.says("active_caseload", 2) == PARTIAL
+
+
+def test_what_nobody_can_tell_of_one_client_leaves_another_to_be_reviewed() -> None:
+    """k1 was seen in week 0; k2 only perhaps: nobody has reviewed it. The session of unknown status is k1's."""
+    made = World()
+    made.employ(EARLY)
+    for client in ("k1", "k2"):
+        made.assign(client, EARLY)
+    made.seat(made.day(0), "09:00", client=None)
+    made.session(made.day(0), "09:00", 50, clients=["k1"])
+    made.session(made.day(0, 1), "09:00", 50, clients=["k1"], status="unknown")
+    made.session(made.day(0, 2), "09:00", 50, clients=["k2"], status="unreviewed")
+    made.session(made.day(1, 2), "09:00", 50, clients=["k2"], status="unknown")
+    made.run(weeks=2)
+    rows = [made.week_row("caseload_snapshot", week) for week in (0, 1)]
+    assert [(row["uncertain_clients"], row["unknown_status_clients"]) for row in rows] == [(1, 0), (1, 1)]
+    assert [made.says("active_caseload", week) for week in (0, 1)] == [DEFAULTED, PARTIAL]

@@ -147,6 +147,7 @@ def _counts(practice: Practice, person: str, mine: Person, week: Week, load: Cas
         "active_clients": n,
         "group_only_clients": len(load.group_only),
         "uncertain_clients": len(load.uncertain),
+        "unknown_status_clients": len(load.by_unknown),
         "is_uncertain": bool(load.uncertain),
         "new_share": ratio(Fraction(len(new)), n),
         "sessions_per_active_client": ratio(Fraction(len(held)), n) if practice.knows(person, "session") else None,
@@ -255,10 +256,8 @@ def _capacity(practice: Practice, person: str, week: Week, mine: Person) -> Row:
 def _unless_unknown(practice: Practice, person: str, row: Row) -> Row:
     weighed = ["points", "projected_points_4w", "weight3_share", "imputed_weight_share"]
     if not practice.knows(person, "case_assignment"):
-        row |= dict.fromkeys(
-            ["active_clients", "group_only_clients", "uncertain_clients", "new_share", "sessions_per_active_client"]
-        )
-        row |= dict.fromkeys([*weighed, "assigned_at_capacity_n"])
+        row |= dict.fromkeys(["active_clients", "group_only_clients", "uncertain_clients", "unknown_status_clients"])
+        row |= dict.fromkeys(["new_share", "sessions_per_active_client", *weighed, "assigned_at_capacity_n"])
     if not practice.knows(person, "case_weight"):
         row |= dict.fromkeys(weighed)
     if not practice.knows(person, "referral"):
