@@ -42,17 +42,22 @@ def _line_of_episode(tables: CanonicalTables) -> Table:
 def named_charge(tables: CanonicalTables) -> Table:
     """One row per charge that is not voided, with the session it names, else the one its appointment was kept by.
 
-    `is_missed_fee`: its appointment was missed or cancelled, so that it is no session whatever its code says.
+    `is_missed_fee`: its appointment was missed or cancelled and it names no held session, so that it is for none,
+    whatever its code says.
     `renderer`, `biller`: persons; the biller is the renderer where nobody else is named.
     """
     charges = tables.charge.filter(tables.charge.status != "voided")
     charges = with_client_person(charges.mutate(service_no=day_number(charges.service_date)), tables)
     seats = tables.appointment.select("appointment_key", seat_status="status", seat_episode="episode_key")
     found = charges.left_join(seats, "appointment_key").drop("appointment_key_right")
-    by_seat = tables.session.filter(tables.session.appointment_key.notnull())
+    held = tables.session.filter(tables.session.status.isin(HELD))
+    by_seat = held.filter(held.appointment_key.notnull())
     by_seat = by_seat.group_by("appointment_key").aggregate(seat_session=by_seat.session_key.min())
     found = found.left_join(by_seat, "appointment_key").drop("appointment_key_right")
-    is_missed_fee = ibis.coalesce(found.seat_status.isin(["no_show", "cancelled"]), literal(value=False))
+    told = held.select(held_session="session_key")
+    found = found.left_join(told, found.session_key == told.held_session)
+    is_missed = ibis.coalesce(found.seat_status.isin(["no_show", "cancelled"]), literal(value=False))
+    is_missed_fee = is_missed & found.held_session.isnull()
     named = ibis.coalesce(found.session_key, found.seat_session)
     found = found.mutate(is_missed_fee=is_missed_fee, session_key=ifelse(is_missed_fee, ibis.null("string"), named))
     found = _with_people(found, tables)

@@ -283,7 +283,7 @@ RECONCILIATION = Mart(
         _count(
             "missed_fee_n",
             "charges",
-            f"Charges for an appointment that was missed or cancelled, whatever code they have. {_NO_CHARGE}",
+            f"Charges for a missed or cancelled appointment and no held session, whatever their code. {_NO_CHARGE}",
             needs_of(_CHARGE, Input("charge", ("appointment_key",)), Input("appointment", ("status",))),
         ),
         MartColumn(

@@ -268,7 +268,7 @@ REVENUE_SERVICE_LINE = Mart(
         _cents("charge_cents", "What they ask for. Null as charges_n.", _OF_CHARGES, "F01"),
         _cents(
             "missed_fee_cents",
-            "The part of charge_cents that is asked for missed or cancelled appointments, whatever code it has.",
+            "The part of charge_cents for missed or cancelled appointments and no held session, whatever its code.",
             needs_of(_CHARGE, Input("charge", ("appointment_key",)), Input("appointment", ("status",))),
             "F01",
         ),

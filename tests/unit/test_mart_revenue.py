@@ -191,6 +191,29 @@ def test_charges_that_name_only_client_and_day_get_a_session_each_by_code_then_r
     assert asked == {"z": 1_000_010, "y": 10_000, "x": 101_000, "w": 100, "v": 1}
 
 
+def test_a_charge_that_names_a_held_session_is_for_it_though_its_appointment_was_missed() -> None:
+    made = practice()
+    told = ("completed", "cancelled"), ("completed", "no_show"), ("voided", "no_show")
+    for number, (status, missed) in enumerate(told):
+        seat = made.seat(made.day(0, number), "09:00", status=missed, client="k1")
+        made.session(made.day(0, number), "15:00", 60, session_key=f"s{number}", service_line="walk_in", status=status)
+        charge(made, made.day(0, number), 10**number, session_key=f"s{number}", appointment_key=seat, client_key="k1",
+               service_line=None if number < 2 else "walk_in")  # fmt: skip
+    made.run(weeks=6)
+    row = line(made, "walk_in")
+    assert (row["sessions_n"], row["charge_cents"], row["missed_fee_cents"]) == (2, 111, 100)
+
+
+def test_of_two_records_of_a_session_the_one_that_was_held_kept_the_appointment() -> None:
+    made = practice()
+    seat = made.seat(made.day(0), "09:00", client="k1")
+    for key, status in (("a", "voided"), ("b", "completed")):
+        made.session(made.day(0), "09:00", 60, session_key=key, service_line=key, status=status, appointment_key=seat)
+    charge(made, made.day(0), 9_000, appointment_key=seat, client_key="k9")
+    made.run(weeks=6)
+    assert line(made, "b")["charge_cents"] == 9_000
+
+
 def test_a_session_and_a_fee_without_a_line_take_that_of_the_episode() -> None:
     made = practice()
     for name, client, opened in (("e1", "k1", date(2025, 1, 1)), ("e2", "k2", date(2025, 1, 1))):

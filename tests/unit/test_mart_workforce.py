@@ -300,6 +300,17 @@ def test_the_top_tier_above_the_ceiling_is_a_conflict(
 
 
 @pytest.mark.rule("F08")
+def test_where_tiers_are_known_and_nobody_is_paid_by_one_there_is_no_conflict() -> None:
+    made = paid(100_000, basis="fixed", kind="salary")
+    made.add("comp_plan_tier", comp_plan_key="plan of nobody", from_sessions=1, share=0.5)
+    made.session(made.day(0), "09:00", 50, key="p0")
+    made.run(weeks=5)
+    assert pay(made)[0]["over_cap_in_top_tier"] is None
+    assert month(made, JANUARY)["top_tier_over_cap_n"] == 0
+    assert said(made, "top_tier_over_cap", JANUARY) == ("pass", None)
+
+
+@pytest.mark.rule("F08")
 def test_without_pay_periods_the_conflict_is_unknown() -> None:
     made = staffed((date(2024, 1, 1), None))
     made.completeness[("ehr", "pay_period")] = None
