@@ -53,7 +53,7 @@ def admin(made: World, day: date, start: str, end: str, *, key: str, kind: str =
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     file: Path = tmp_path_factory.mktemp("policy") / "own.toml"
     file.write_text(OWN)
-    made = a_world("halves", "nine", "always", "four", "five", "runs", "core", "unclear")
+    made = a_world("halves", "nine", "always", "four", "five", "runs", "core", "unclear", "night")
     for row in made.rows["employment"]:
         if row["clinician_key"] in {"four", "five"}:
             row["schedule_template"] = "four_client_days"
@@ -103,6 +103,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made.block(monday, "08:00", "12:00", kind="closure", key="core")
     admin(made, made.day(0, 1), "11:00", "12:00", key="core")
 
+    made.session(made.day(0, 6), "23:30", 60, key="night")
+    admin(made, made.day(1), "09:00", "10:00", key="night")
+
     made.session(monday, "09:00", 50, key="unclear", status="unknown")
     made.block(monday, "08:00", "12:00", key="unclear")
     made.run(weeks=4, policy=load_policy(file=file))
@@ -146,6 +149,12 @@ def test_each_template_is_judged_by_its_own_guardrails(world: World) -> None:
     assert [row["guardrail_id"] for row in judged] == ["focus_days", "full_admin_day"]
     assert rows["four"]["template"] == "four_client_days"
     assert world.week_row("schedule_design_week", 0, key="nine")["template"] is None
+
+
+def test_the_end_of_a_session_that_began_on_sunday_night_makes_no_day_with_clients(world: World) -> None:
+    rows = [world.week_row("schedule_design_week", number, key="night") for number in (0, 1)]
+    assert [row["client_days"] for row in rows] == [1, 0]
+    assert [row["admin_blocks_on_client_days_n"] for row in rows] == [0, 0]
 
 
 @pytest.mark.rule("W18")

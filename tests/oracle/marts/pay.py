@@ -141,7 +141,7 @@ def _tiers(practice: Practice, plan: Row | None, weeks: list[Row]) -> Row:
 def top_tier_people(practice: Practice) -> Callable[[date], int | None]:
     """How many people have a period, ended in a month, in which a week of the top tier went above the ceiling."""
     periods = pay_stability(practice)
-    is_known = any(row["over_cap_in_top_tier"] is not None for row in periods.values())
+    is_known = practice.knows(None, "pay_period") and practice.knows(None, "comp_plan_tier")
 
     def count(month: date) -> int | None:
         ended = {key: row for key, row in periods.items() if month <= key[2] < next_month(month)}

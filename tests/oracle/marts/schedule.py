@@ -64,7 +64,7 @@ def _week(practice: Practice, person: str, week: Week, sessions: list[Row]) -> R
     halves = [half for local in week.days for half in day.halves(local)]
     worked = [half for half in halves if day.is_worked(half)]
     with_block = sum(day.has_block(half) for half in worked)
-    client_days = {d for d in week.days if day_of(day.direct, d, week.zone)}
+    client_days = {d for d in week.days if day_of(day.own, d, week.zone)}
     on_client_days = sum(practice.day(person, b["start_at"]) in client_days for b in day.admin)
     full_admin = [d for d in week.days if d not in client_days and day.is_full_admin(d)]
     unknown_status = sum(s["status"] == "unknown" for s in sessions)
@@ -114,6 +114,8 @@ class _Day:
         self.practice, self.person, self.week, self.held = practice, person, week, held
         everything = [s for s in practice.sessions.get(person, []) if practice.counts(s)]
         self.direct = clip(stretches(everything, "started_at", "ended_at"), week.stretch)
+        #: Of the sessions that start in the week, to which they belong as a whole.
+        self.own = stretches(held, "started_at", "ended_at")
         blocks, gone = blocks_in(practice, person, week), away(practice, person, week)
         entries = entries_in(practice, person, week)
         offered = within(week, [b for b in blocks if b["kind"] == "client_available"])
@@ -121,7 +123,7 @@ class _Day:
         self.planned = without(within(week, [b for b in blocks if b["kind"] in WORK]), gone)
         self.timed, self.untimed = timed(entries), untimed(entries)
         self.messages = message_hours(practice, person, week)
-        self.working = union([*self.direct, *self.timed, *without(union([*offered, *self.planned]), gone)])
+        self.working = union([*self.own, *self.timed, *without(union([*offered, *self.planned]), gone)])
         self.admin = [b for b in blocks if b["kind"] in DOCUMENTATION and b["is_protected"]]
         self.busy = union([*self.direct, *within(week, [b for b in blocks if b["kind"] == "team_meeting"])])
         self.free = without(within(week, self.admin), self.busy)
