@@ -26,6 +26,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+def file_marks(files: Iterable[Path]) -> list[tuple[str, int, int, int]]:
+    """What tells files from what they may become: path, size, when content and entry were last written (ns)."""
+    facts = [(str(path), path.stat()) for path in files]
+    return [(name, found.st_size, found.st_mtime_ns, found.st_ctime_ns) for name, found in facts]
+
+
 def load_site_file(path: Path, model: type[M], *, page: str, faults: Callable[[M], Iterable[str]]) -> M:
     """The file at `path` as `model`; ConfigError that names every fault.
 

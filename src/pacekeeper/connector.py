@@ -151,6 +151,15 @@ class Connector(Generic[S]):
         """
         return ()
 
+    def content_mark(self, window: Window) -> object | None:
+        """What tells the content that a read would find from any other, without reading it: JSON-like.
+
+        Of files their names, sizes and times. A source whose mark is the one of its last good read is not read.
+        null: nothing tells, and every run reads. Raises what `read` raises.
+        """
+        del window
+        return None
+
     def entity_mappings(self) -> Sequence[EntityMapping]:
         """Mappings of this source; a connector whose mappings depend on its settings overrides this."""
         return self.mappings

@@ -19,6 +19,12 @@ def code_fingerprint(packages: tuple[str, ...], libraries: tuple[str, ...] = ())
     return hashed.hexdigest()
 
 
+def plugin_fingerprint(plugin: type) -> str:
+    """Of the packages that a plugin's class and what it is derived from are in, without Pacekeeper's own."""
+    bases = {base.__module__.partition(".")[0] for base in plugin.__mro__}
+    return code_fingerprint(tuple(sorted(bases - {"abc", "builtins", "pacekeeper", "typing"})))
+
+
 def _files(package: str) -> list[Path]:
     # A program that is run is in the import system under no name of its own.
     spec = None if package == "__main__" else util.find_spec(package)

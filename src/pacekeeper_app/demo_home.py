@@ -139,4 +139,7 @@ def _bytes(files: Mapping[str, str]) -> dict[str, bytes]:
 def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        file = folder / name
+        # A file that is written again is read again.
+        if not file.exists() or file.read_bytes() != content:
+            file.write_bytes(content)

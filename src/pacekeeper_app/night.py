@@ -65,8 +65,12 @@ def prepare_dagster(home: PracticeHome) -> None:
         config.write_text(_DAGSTER_YAML, encoding="utf-8")
 
 
-def run_night(home: PracticeHome, *, as_of: datetime | None, listener: Listener | None = None) -> NightResult:
+def run_night(
+    home: PracticeHome, *, as_of: datetime | None, full: bool = False, listener: Listener | None = None
+) -> NightResult:
     """Run the nightly job to its end. Raises RetryableError while another run of this practice is under way.
+
+    full: make every table again from what has landed, also what nothing has changed for.
 
     Raises ConfigError where it could not even begin: without its hash secret, its policy or a data folder, or with an
     as_of before one that a source has been read as of (decision 3).
@@ -74,12 +78,16 @@ def run_night(home: PracticeHome, *, as_of: datetime | None, listener: Listener 
     with home.only_run(), _quiet():
         from dagster import DagsterInstance
 
+        from pacekeeper.mapping.kept import forget_everything
         from pacekeeper_app.definitions import NIGHTLY, build_definitions
         from pacekeeper_assets import MARTS, progress
 
         home.create(MARTS.values())
         home.hash_key()
         _refuse_the_past(home, as_of)
+        if full:
+            with home.warehouse.connect() as connection:
+                forget_everything(connection)
         prepare_dagster(home)
         job = build_definitions(home.settings).resolve_job_def(NIGHTLY)
         started = datetime.now(UTC)

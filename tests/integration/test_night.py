@@ -123,8 +123,19 @@ def test_claims_payments_and_staff_sheets_are_all_there(night: Night) -> None:
 
 def test_a_second_run_with_the_same_as_of_changes_nothing(night: Night) -> None:
     before = content_hashes(night.home)
+    copies = [file.stat().st_ino for file in (night.home.read_copy, night.home.bi_copy)]
     again = run_night(night.home, as_of=night.practice.as_of)
     assert again.failures == ()
     assert content_hashes(night.home) == before
     landed = night.home.ops.rows(StreamRun, run_id=again.run_id)
     assert sum(row.inserted + row.updated + row.tombstones for row in landed) == 0
+    assert {row.state for row in night.home.ops.rows(MappingRun, run_id=again.run_id)} == {"unchanged"}
+    assert [file.stat().st_ino for file in (night.home.read_copy, night.home.bi_copy)] == copies
+
+
+def test_everything_made_again_from_what_has_landed_is_the_same(night: Night) -> None:
+    before = content_hashes(night.home)
+    again = run_night(night.home, as_of=night.practice.as_of, full=True)
+    assert again.failures == ()
+    assert {row.state for row in night.home.ops.rows(MappingRun, run_id=again.run_id)} == {"swapped"}
+    assert content_hashes(night.home) == before

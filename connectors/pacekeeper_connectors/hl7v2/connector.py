@@ -22,6 +22,7 @@ from pacekeeper_connectors.hl7v2.oru import questionnaire_rows
 from pacekeeper_connectors.hl7v2.siu import appointment_rows
 from pacekeeper_connectors.hl7v2.streams import STREAMS
 from pacekeeper_connectors.hl7v2.value_maps import VALUE_MAPS
+from pacekeeper_connectors.site_file import file_marks
 
 #: Records of a page.
 _PAGE_ROWS = 5000
@@ -67,7 +68,7 @@ class Hl7v2(Connector[Hl7v2Settings]):
     value_maps = VALUE_MAPS
     authentication = ("none: files of a folder",)
     known_limits = (
-        "Every read takes all files whole.",
+        "A read takes all files whole, unless none has changed.",
         "No MLLP listener: an interface engine writes the files.",
         "A message cut at the end of a segment shows only where it is in a batch or an MLLP block.",
         "Sessions come from ADT visits with both times; a completed appointment alone is none.",
@@ -110,6 +111,10 @@ class Hl7v2(Connector[Hl7v2Settings]):
                 if waiting.count >= _PAGE_ROWS:
                     yield from waiting.pages()
         yield from waiting.pages()
+
+    def content_mark(self, window: Window) -> object:
+        del window
+        return file_marks(self._files())
 
     def check(self) -> Health:
         try:

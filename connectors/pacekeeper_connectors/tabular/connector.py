@@ -11,6 +11,7 @@ import pyarrow as pa
 from pacekeeper.connector import Connector, EntityMapping, Health, SourceContext
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.stream import JsonLines, Page, Stream, Window
+from pacekeeper_connectors.site_file import file_marks
 from pacekeeper_connectors.tabular.entities import mappings_of
 from pacekeeper_connectors.tabular.files import FileStore, LocalFiles, described
 from pacekeeper_connectors.tabular.mapping_file import MappingFile, load_mapping_file
@@ -29,7 +30,7 @@ class Tabular(Connector[TabularSettings]):
     name = "tabular"
     settings_type = TabularSettings
     known_limits = (
-        "Every read takes all files whole, one at a time in memory.",
+        "A read takes all files whole, one at a time in memory, unless none has changed in a local folder.",
         "Rows without a column, or columns together, that tell them apart cannot be read.",
         "Formulas of an Excel file count by the value that was saved with them.",
     )
@@ -97,6 +98,14 @@ class Tabular(Connector[TabularSettings]):
         missing = files.missing()
         if missing or files.notes:
             yield Page(stream.name, incomplete=missing, notes=files.notes)
+
+    def content_mark(self, window: Window) -> object | None:
+        """Of local files; other stores tell times too coarse to rely on. Where days may be missing, the day too."""
+        if not isinstance(self.store, LocalFiles):
+            return None
+        specs = self.mapping_file.streams
+        day = window.until.date().isoformat() if window.until and any(spec.period for spec in specs.values()) else None
+        return day, {name: file_marks(self.store.paths(spec.files)) for name, spec in specs.items()}
 
     def check(self) -> Health:
         details: dict[str, str] = {}

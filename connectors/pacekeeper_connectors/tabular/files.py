@@ -41,11 +41,15 @@ class LocalFiles:
         self.folder = folder
         self.place = str(folder)
 
-    def find(self, pattern: str) -> list[FoundFile]:
+    def paths(self, pattern: str) -> list[Path]:
+        """Files that match the glob, by name. Raises ConfigError where there is no such folder."""
         if not self.folder.is_dir():
             raise ConfigError(f"folder {self.folder} does not exist or is no folder: correct `folder`")
+        return sorted(path for path in self.folder.glob(pattern) if path.is_file())
+
+    def find(self, pattern: str) -> list[FoundFile]:
         found = []
-        for path in sorted(path for path in self.folder.glob(pattern) if path.is_file()):
+        for path in self.paths(pattern):
             facts = path.stat()
             modified = datetime.fromtimestamp(facts.st_mtime, UTC)
             found.append(FoundFile(path.relative_to(self.folder).as_posix(), facts.st_size, modified))

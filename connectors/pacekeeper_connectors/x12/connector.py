@@ -8,6 +8,7 @@ from pathlib import Path
 from pacekeeper.connector import Connector, ConnectorSettings, Health, SourceContext
 from pacekeeper.errors import ConfigError
 from pacekeeper.stream import Page, Stream, Window
+from pacekeeper_connectors.site_file import file_marks
 from pacekeeper_connectors.x12.folder import FolderReader, described
 from pacekeeper_connectors.x12.streams import STREAMS
 from pacekeeper_connectors.x12.value_maps import VALUE_MAPS
@@ -34,7 +35,7 @@ class X12(Connector[X12Settings]):
     value_maps = VALUE_MAPS
     authentication = ("none: files of a folder",)
     known_limits = (
-        "Every read takes all files whole; a file that is taken away deletes nothing.",
+        "A read takes all files whole, unless none has changed; a file that is taken away deletes nothing.",
         "837P, 835 and 277CA of versions 005010 and 004010; no institutional or dental claims, no 277 status answers.",
         "Lines of a remittance are not joined to the charges of the claim.",
         "One claim number (CLM01) is one claim: where a practice uses one for several, the last one sent holds.",
@@ -53,6 +54,10 @@ class X12(Connector[X12Settings]):
         for page in self._reader().pages():
             if page.stream in wanted:
                 yield page
+
+    def content_mark(self, window: Window) -> object:
+        del window
+        return file_marks(self._reader().found_files())
 
     def check(self) -> Health:
         try:

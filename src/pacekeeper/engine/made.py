@@ -35,7 +35,12 @@ def made_from(session: Session, what: str) -> str | None:
 @contextmanager
 def making(session: Session, what: str, of: str) -> Iterator[None]:
     """The block makes it, of what has this digest; noted where the block ends well."""
-    session.execute(_DDL)
-    session.execute(f"DELETE FROM {_TABLE} WHERE what = {sql_literal(what)}")
+    forget(session, what)
     yield
     session.execute(f"INSERT INTO {_TABLE} VALUES ({sql_literal(what)}, {sql_literal(of)})")
+
+
+def forget(session: Session, what: str) -> None:
+    """Have it made again."""
+    session.execute(_DDL)
+    session.execute(f"DELETE FROM {_TABLE} WHERE what = {sql_literal(what)}")

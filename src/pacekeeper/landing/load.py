@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
+from pacekeeper.engine.made import forget, making
 from pacekeeper.errors import ConfigError, DataError, FatalError
 from pacekeeper.landing.dlt_load import load_versions
 from pacekeeper.landing.gaps import gaps_of, held_back, remove_closed
 from pacekeeper.landing.rejected import list_rejected
 from pacekeeper.landing.spool import Manifest, StreamManifest
 from pacekeeper.landing.versions import NewVersions, VersionFinder, all_columns, parents_first, schema_of
-from pacekeeper.ops import OpsDatabase, StreamReason, StreamRun, StreamState
+from pacekeeper.ops import OpsDatabase, Run, StreamReason, StreamRun, StreamState
 from pacekeeper.sql_text import sql_name
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _KEY_TABLE = "_hash_key"
 #: Columns of which nearly every value occurs once. They are hashes, which give up half their size at most, for a third
 #: of the time that a load, a publication or a join takes.
 _UNIQUE = ("row_key", "parent_key", "version_id", "content_hash")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _SPELLED_OUT = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 
@@ -106,7 +108,28 @@ def load_source(
             "what depends on them is unknown. See `pacekeeper quarantine list`, then correct the source, its "
             f"default_tz or quarantine_limit in [sources.{source}]"
         )
+    if manifest.mark is not None and not gaps:
+        with warehouse.connect() as connection, making(connection, schema_of(source), manifest.mark):
+            pass
     return ledger
+
+
+def complete_again(ops: OpsDatabase, source: str, *, run_id: str, as_of: datetime) -> None:
+    """Put on record that a source was looked at and holds what has landed: its streams are complete up to as_of.
+
+    The ledger has a row per stream in which nothing was read; records that were suspect still are.
+    """
+    started = {run.run_id: run.started_at for run in ops.rows(Run)}
+    ledger = sorted(ops.rows(StreamRun, source=source), key=lambda row: started.get(row.run_id, _LONG_AGO))
+    suspect = {row.stream: row.suspect for row in ledger}
+    states = ops.rows(StreamState, source=source)
+    for state in states:
+        state.complete_through = as_of
+    entries = [
+        StreamRun(run_id=run_id, source=source, stream=state.stream, suspect=suspect.get(state.stream, 0))
+        for state in states
+    ]
+    ops.add([*states, *entries])
 
 
 def _refuse(unbalanced: Sequence[StreamRun]) -> NoReturn:
@@ -148,6 +171,7 @@ def _find(
     with warehouse.connect() as connection:
         connection.create_schemas()
         _check_key(connection, source, manifest.key_id)
+        forget(connection, schema_of(source))
         finder = VersionFinder(connection, source=source, folder=folder, into=into, batch_id=run_id, as_of=as_of)
         found = {}
         landed = connection.column_types(schema_of(source))

@@ -10,18 +10,24 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+from pacekeeper.engine.made import digest, made_from
 from pacekeeper.errors import PacekeeperError
+from pacekeeper.fingerprint import code_fingerprint, plugin_fingerprint
 from pacekeeper.home import PracticeHome
 from pacekeeper.landing.extract import Extraction, Extractor, Progress, Request, extract, since_of
 from pacekeeper.landing.fingerprint import changed, fingerprints
-from pacekeeper.landing.load import load_source
+from pacekeeper.landing.load import complete_again, load_source
 from pacekeeper.landing.spool import Manifest
+from pacekeeper.landing.versions import schema_of
 from pacekeeper.landing.worker import Job
 from pacekeeper.ops import SourceRun, StreamRun, StreamState
 from pacekeeper.privacy import describe, plugin_border
 from pacekeeper.stream import Stream
 
 _log = logging.getLogger(__name__)
+_UNCHANGED = "its content is as it was at the last read"
+#: What reads, beside the code of connectors.
+_READING = tuple(f"pacekeeper.{name}" for name in ("columns", "fhir", "hl7v2", "landing", "privacy", "stream", "x12"))
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,10 @@ def land_sources(
     home.spool_dir.mkdir(parents=True, mode=0o700)
     ready: dict[str, _Ready] = {}
     results: list[SourceRun] = []
+    marks = _marks(home)
     for source in home.sources:
         try:
-            ready[source] = _prepare(home, source, run_id=run_id, as_of=as_of)
+            ready[source] = _prepare(home, source, run_id=run_id, as_of=as_of, mark=marks.get(source))
         except PacekeeperError as error:
             results.append(_failed(home, run_id, source, type(error).__name__, str(error)))
     home.ops.add(results)
@@ -68,7 +75,17 @@ def land_sources(
     return sorted(results, key=lambda result: result.source)
 
 
-def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime) -> _Ready:
+def _marks(home: PracticeHome) -> dict[str, str]:
+    """By source the mark of its last good read, where it had one; none where there is no warehouse."""
+    if not home.warehouse.path.exists():
+        return {}
+    with home.warehouse.connect() as connection:
+        connection.create_schemas()
+        found = {source: made_from(connection, schema_of(source)) for source in home.sources}
+    return {source: mark for source, mark in found.items() if mark is not None}
+
+
+def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime, mark: str | None) -> _Ready:
     settings = home.sources[source]
     connector = home.connector(source)
     with plugin_border(source, settings.connector):
@@ -83,8 +100,22 @@ def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime) -
         as_of=as_of.isoformat(),
         since=_since(home, source, streams, made_by),
         checkpoint_path=str(home.checkpoint_path(source)),
+        made_by=digest(
+            made_by, plugin_fingerprint(type(connector)), code_fingerprint(_READING), settings.quarantine_limit
+        ),
+        mark=mark if _is_read(home, source, made_by) else None,
     )
     return _Ready(streams, made_by, Request(job, settings.deadline_minutes * 60))
+
+
+def _is_read(home: PracticeHome, source: str, made_by: dict[str, str]) -> bool:
+    """Whether every stream has been read completely as it would be read now, and nobody asked to read it once more."""
+    states = {state.stream: state for state in home.ops.rows(StreamState, source=source)}
+    found = [states.get(name) for name in made_by]
+    return all(
+        state is not None and state.complete_through is not None and state.fingerprint == made_by[state.stream]
+        for state in found
+    )
 
 
 def _since(home: PracticeHome, source: str, streams: Sequence[Stream], made_by: dict[str, str]) -> dict[str, str]:
@@ -109,6 +140,10 @@ def _land(home: PracticeHome, extraction: Extraction, ready: _Ready, *, run_id: 
             home, run_id, source, extraction.error_class or "FatalError", extraction.message or "", extraction.seconds
         )
     began = time.monotonic()
+    if extraction.manifest.is_unchanged:
+        complete_again(home.ops, source, run_id=run_id, as_of=as_of)
+        _log.info("source not read", extra={"source": source, "reason": _UNCHANGED})
+        return _read(home, run_id, extraction, message=_UNCHANGED)
     try:
         ledger = load_source(
             home.warehouse,
@@ -129,13 +164,18 @@ def _land(home: PracticeHome, extraction: Extraction, ready: _Ready, *, run_id: 
     for row in ledger:
         _tell(row, seconds=extraction.seconds + time.monotonic() - began)
     _tell_remarks(extraction.manifest)
+    return _read(home, run_id, extraction)
+
+
+def _read(home: PracticeHome, run_id: str, extraction: Extraction, *, message: str | None = None) -> SourceRun:
     return SourceRun(
         run_id=run_id,
-        source=source,
-        connector=home.sources[source].connector,
+        source=extraction.source,
+        connector=home.sources[extraction.source].connector,
         state="ok",
+        message=message,
         seconds=extraction.seconds,
-        calls=extraction.manifest.calls,
+        calls=0 if extraction.manifest is None else extraction.manifest.calls,
     )
 
 

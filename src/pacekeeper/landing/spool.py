@@ -43,13 +43,19 @@ class StreamManifest:
 
 @dataclass
 class Manifest:
-    """What one read of one source found. key_id: the hash secret the keys were made under."""
+    """What one read of one source found. key_id: the hash secret the keys were made under.
+
+    mark: digest of what the read would find; null where nothing tells. is_unchanged: it is the one of the last good
+    read, and nothing was read.
+    """
 
     source: str
     key_id: str
     streams: dict[str, StreamManifest]
     seconds: float = 0.0
     calls: int = 0
+    mark: str | None = None
+    is_unchanged: bool = False
 
 
 class SpoolWriter:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Job:
     """What a worker is told. since: ISO instants by stream, lag already taken off; a stream left out is read whole.
 
-    checkpoint_path: where an interrupted read leaves how it is taken up; null = nowhere.
+    checkpoint_path: where an interrupted read leaves how it is taken up; null = nowhere. made_by: digest of the code
+    and settings that read. mark: that of the last good read; null = the source is read whatever it holds.
     """
 
     config: str | None
@@ -39,6 +40,8 @@ class Job:
     as_of: str
     since: Mapping[str, str]
     checkpoint_path: str | None = None
+    made_by: str = ""
+    mark: str | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -57,6 +60,7 @@ def run_job(
     null = the registry. boundary_type: what types and hashes the pages; null = Boundary.
     """
     from pacekeeper import registry
+    from pacekeeper.engine.made import digest
     from pacekeeper.landing.boundary import Boundary
     from pacekeeper.landing.checkpoint import read_checkpoint, write_checkpoint
     from pacekeeper.landing.spool import Manifest, SpoolWriter, stream_manifest, write_manifest
@@ -87,6 +91,12 @@ def run_job(
         per_stream=since,
         resume={} if kept is None else read_checkpoint(kept),
     )
+    with plugin_border(job.source, source.connector):
+        content = connector.content_mark(window)
+    mark = None if content is None or window.resume else digest(job.made_by, key.key_id, content)
+    if mark is not None and mark == job.mark:
+        write_manifest(folder, Manifest(job.source, key.key_id, {}, mark=mark, is_unchanged=True))
+        return
     watermarks: dict[str, datetime] = {}
     #: What the source says about the completeness of a read, where it is not what the window asked for.
     whole_streams: dict[str, bool] = {}
@@ -127,6 +137,7 @@ def run_job(
             },
             seconds=time.monotonic() - started,
             calls=http.calls if http is not None else 0,
+            mark=mark,
         ),
     )
 

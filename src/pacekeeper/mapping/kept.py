@@ -12,15 +12,17 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pacekeeper.connector import Connector
-from pacekeeper.contract import DERIVED
+from pacekeeper.contract import DERIVED, ENTITIES
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.made import digest, made_from
-from pacekeeper.fingerprint import code_fingerprint
+from pacekeeper.engine.made import forget as forget_made
+from pacekeeper.fingerprint import code_fingerprint, plugin_fingerprint
 from pacekeeper.landing.fingerprint import fingerprints
 from pacekeeper.landing.versions import schema_of
 from pacekeeper.mapping.raw_tables import AS_OF, WatchedTables
 from pacekeeper.mapping.result import MappingResult
 from pacekeeper.measures.doubt import DOUBT_TABLES
+from pacekeeper.measures.mart import MARTS_SCHEMA
 from pacekeeper.sql_text import sql_name
 
 _TABLE = "contract.slice_state"
@@ -45,9 +47,9 @@ def mapping_code() -> str:
 
 def made_by(connector: Connector[Any], *settings: object) -> str:
     """Digest of the code, the declarations and the settings that make the slices of a source."""
-    bases = {base.__module__.partition(".")[0] for base in type(connector).__mro__}
-    own = tuple(sorted(bases - {"abc", "builtins", "pacekeeper", "typing"}))
-    return digest(mapping_code(), code_fingerprint(own), connector.name, fingerprints(connector), settings)
+    return digest(
+        mapping_code(), plugin_fingerprint(type(connector)), connector.name, fingerprints(connector), settings
+    )
 
 
 class KeptSlices:
@@ -122,6 +124,14 @@ def forget_others(connection: Connection, *, kept: Collection[str]) -> None:
     """Forget the slices of every source but these."""
     connection.raw.execute(_DDL)
     connection.raw.execute(f"DELETE FROM {_TABLE} WHERE NOT list_contains(?::VARCHAR[], source)", [list(kept)])
+
+
+def forget_everything(connection: Connection) -> None:
+    """Have every slice, what is derived from them and the marts made again. What has landed stays."""
+    connection.create_schemas()
+    forget(connection, entities=ENTITIES)
+    for what in (DERIVED, MARTS_SCHEMA):
+        forget_made(connection, what)
 
 
 def mapped_digest(connection: Connection) -> str:

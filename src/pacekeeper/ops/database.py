@@ -110,7 +110,7 @@ class OpsDatabase:
         """Have the next read of a source ask for everything; what is known to be complete stays so."""
         states = self.rows(tables.StreamState, source=source)
         for state in states:
-            state.watermark = None
+            state.watermark = state.fingerprint = None
         self.add(states)
 
     def finish_run(self, run_id: str, *, state: str, ended_at: datetime | None) -> None:

@@ -40,8 +40,14 @@ Reread = Annotated[
 ]
 
 
-def run(config: Config = None, as_of: AsOf = None, reread: Reread = None) -> None:
-    """Read every source, land, map, build the marts, judge, check and publish.
+Full = Annotated[
+    bool,
+    typer.Option("--full", help="Make every table again from what has landed, also what nothing has changed for."),
+]
+
+
+def run(config: Config = None, as_of: AsOf = None, reread: Reread = None, full: Full = False) -> None:  # noqa: FBT002 - typer
+    """Read every source, land, map, build the marts, judge, check and publish. Costs what changed.
 
     Ends with 0 when everything worked (breaches are findings, not failures), 3 when a source failed or a slice was
     kept back, 1 when the run failed and yesterday's tables are still published. Safe to repeat, safe to kill.
@@ -51,16 +57,18 @@ def run(config: Config = None, as_of: AsOf = None, reread: Reread = None) -> Non
     moment = parse_as_of(as_of, home.settings.practice.home_tz)
     for source in reread or ():
         home.ops.read_whole_next(named_source(home, source))
-    night = run_with_progress(home, console, as_of=moment)
+    night = run_with_progress(home, console, as_of=moment, full=full)
     raise typer.Exit(report_night(home, console, night))
 
 
-def run_with_progress(home: PracticeHome, console: Console, *, as_of: datetime | None) -> NightResult:
+def run_with_progress(
+    home: PracticeHome, console: Console, *, as_of: datetime | None, full: bool = False
+) -> NightResult:
     """Run the night while saying what is being done."""
     from pacekeeper_app.night import run_night
 
     with console.status("starting", spinner="dots") as status, _told(console, status.update) as listener:
-        return run_night(home, as_of=as_of, listener=listener)
+        return run_night(home, as_of=as_of, full=full, listener=listener)
 
 
 def report_night(home: PracticeHome, console: Console, night: NightResult) -> int:

@@ -37,9 +37,11 @@ class BillingSite:
     nights: int = 0
 
     def night(self) -> dict[str, MappingResult]:
-        """Land and map once; results by entity, all of them current."""
+        """Read every file, land and map once; results by entity, all of them current."""
         self.nights += 1
         as_of = FIRST_NIGHT + timedelta(days=self.nights)
+        for source in self.home.sources:
+            self.home.ops.read_whole_next(source)
         (landed,) = land_sources(self.home, run_id=self.run_id, as_of=as_of)
         assert (landed.state, landed.message) == ("ok", None)
         results = {result.entity: result for result in map_sources(self.home, run_id=self.run_id, as_of=as_of)}
