@@ -98,6 +98,15 @@ def shown(home: PracticeHome) -> str:
     return captured.get()
 
 
+def test_a_source_that_was_not_read_says_so_in_place_of_its_streams(home: PracticeHome) -> None:
+    why = "its content is as it was at the last read"
+    home.ops.add([SourceRun(run_id="r", source="billing", connector="x12", state="ok", message=why)])
+    home.ops.add([StreamRun(run_id="r", source="billing", stream="claim")])
+    text = shown(home)
+    assert f"not read: {why}" in text
+    assert "no rows" not in text
+
+
 def test_streams_without_rows_are_counted_in_one_line(home: PracticeHome) -> None:
     home.ops.add([SourceRun(run_id="r", source="billing", connector="x12", state="ok")])
     home.ops.add(StreamRun(run_id="r", source="billing", stream=name) for name in ("remit", "provider"))

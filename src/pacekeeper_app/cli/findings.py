@@ -34,7 +34,7 @@ _COUNTS = {
 
 
 def print_sources(console: Console, home: PracticeHome, run_id: str) -> None:
-    """Rows per source and stream of a run, streams that gave none in one line, and why a source failed."""
+    """Rows per source and stream of a run, streams that gave none in one line; why a source failed or was not read."""
     from pacekeeper.ops import SourceRun, StreamRun
 
     streams = home.ops.rows(StreamRun, run_id=run_id)
@@ -42,6 +42,9 @@ def print_sources(console: Console, home: PracticeHome, run_id: str) -> None:
     table = _table("Rows per source", ("source", "stream"), columns)
     sources = home.ops.rows(SourceRun, run_id=run_id)
     for source in sources:
+        if source.state == "ok" and source.message:
+            table.add_row(source.source, f"[dim]not read: {escape(source.message)}[/]")
+            continue
         empty = 0
         for row in (row for row in streams if row.source == source.source):
             counts = [getattr(row, _COUNTS[name]) for name in columns]
