@@ -1,17 +1,15 @@
 """Checks of the landing: the ledger balances, and every source is fresh."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import StreamRun, StreamState
+from pacekeeper.ops.problems import FRESH_FOR
 from pacekeeper_assets.practice_resource import PracticeResource, as_of_run, asset_border, rows_of_run
 from pacekeeper_assets.raw import LANDING
-
-#: A source read every night is late when it has not been read completely for a day and a half.
-_FRESH_FOR = timedelta(hours=36)
 
 
 def landing_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
@@ -49,7 +47,7 @@ def landing_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
             metadata={"streams": len(ledger), "unbalanced": ", ".join(unbalanced)},
         )
         for source in sources:
-            stale = _stale_streams(home, source, as_of - _FRESH_FOR)
+            stale = _stale_streams(home, source, as_of - FRESH_FOR)
             yield dg.AssetCheckResult(
                 asset_key=LANDING,
                 check_name=f"freshness_{source}",

@@ -52,7 +52,7 @@ _LINKS: Mapping[str, str] = {
 }
 _LIKE_CLINICIAN = ("supervisor_key", "counterpart_key", "primary_clinician_key", "billing_clinician_key")
 #: Keys that lead nowhere: what rows share.
-_FREE = {"thread_key", "person_key", "record_key", "match_key"}
+_FREE = {"line_control_key", "thread_key", "person_key", "record_key", "match_key"}
 
 #: What must occur, as a condition on one table.
 _FEATURES: Mapping[str, tuple[str, str]] = {

@@ -16,6 +16,7 @@ from pacekeeper_app.cli import (
     init,
     new,
     policy,
+    problems,
     quarantine,
     run,
     status,
@@ -39,6 +40,7 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("status")(status.status)
+app.command("problems")(problems.problems)
 app.command("verdicts")(verdicts.verdicts)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(connectors.app, name="connectors")

@@ -22,6 +22,15 @@ Config = Annotated[
     typer.Option("--config", "-c", help="Settings file; default: pacekeeper.toml here or above.", show_default=False),
 ]
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def print_json(value: object) -> None:
+    """To standard output, on one line, instants in ISO form."""
+    import json
+
+    typer.echo(json.dumps(value, default=lambda moment: moment.isoformat()))
+
 
 def open_home(config: Path | None) -> PracticeHome:
     """The practice's home by its settings. Raises ConfigError that names every place looked at."""

@@ -20,6 +20,7 @@ def status(config: Config = None) -> None:
     from rich.markup import escape
 
     from pacekeeper.ops import MappingRun, SourceRun
+    from pacekeeper.ops.problems import standing_problems
     from pacekeeper_app.cli import findings
 
     home = open_home(config)
@@ -42,6 +43,9 @@ def status(config: Config = None) -> None:
         made = datetime.fromtimestamp(home.read_copy.stat().st_mtime, UTC)
         console.print(f"Published {made:%Y-%m-%d %H:%M} UTC: {home.bi_copy} (marts), {home.read_copy} (everything).")
         findings.print_verdicts(console, home)
+    if found := standing_problems(home.ops, sources=list(home.sources), now=datetime.now(UTC)):
+        errors = sum(problem.severity == "error" for problem in found)
+        console.print(f"{errors} errors and {len(found) - errors} warnings stand: [bold]pacekeeper problems[/]")
 
 
 def _print_sources(console: Console, home: PracticeHome) -> None:
