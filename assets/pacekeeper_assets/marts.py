@@ -8,6 +8,7 @@ import dagster as dg
 from pacekeeper.contract import ENTITIES
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.made import digest, made_from, making
+from pacekeeper.heartbeat import beat
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.kept import mapped_digest
 from pacekeeper.measures.completeness import SourceCompleteness
@@ -119,7 +120,9 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
         with asset_border("publication"), home.only_run():
             home.publish()
             # A run that Dagster's page or schedule started has nobody else to say that it ended.
-            home.ops.finish_run(context.run_id, state="success", ended_at=datetime.now(UTC))
+            ended_at = datetime.now(UTC)
+            home.ops.finish_run(context.run_id, state="success", ended_at=ended_at)
+            beat(home.settings, at=ended_at)
             sizes = {"read_copy_bytes": home.read_copy.stat().st_size, "bi_copy_bytes": home.bi_copy.stat().st_size}
         return dg.MaterializeResult(metadata=sizes)
 

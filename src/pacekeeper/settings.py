@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 FILE_NAME = "pacekeeper.toml"
 #: Names the settings file, when it is neither in the working directory nor above it.
 FILE_VARIABLE = "PACEKEEPER_CONFIG"
-_SECTIONS = ("practice", "policy", "identity", "warehouse", "sources")
+_SECTIONS = ("practice", "policy", "identity", "warehouse", "operations", "sources")
 #: dlt loads source `ehr` by way of schema `raw_ehr_staging`; the others stand for rows that come from no source.
 _TAKEN_NAMES = frozenset({"settings", "derived"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -96,6 +96,17 @@ class IdentitySettings(_Section):
     crosswalk: Path | None = Field(
         default=None,
         description="CSV file of who is who, relative to the settings file; without one, shared identifiers only",
+    )
+
+
+class OperationsSettings(_Section):
+    """`[operations]`: who hears that a night went well, so that silence means that it did not."""
+
+    heartbeat_file: Path | None = Field(
+        default=None, description="gets the instant of every good night; relative to the settings file"
+    )
+    heartbeat_url: SecretStr | None = Field(
+        default=None, description="asked (GET) after every good night: a monitor that alerts when nobody asks"
     )
 
 
@@ -177,6 +188,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     identity: IdentitySettings = IdentitySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
+    operations: OperationsSettings = OperationsSettings()
     sources: dict[str, SourceSettings] = {}
     home: Path = Field(default_factory=Path.cwd)
     file: Path | None = None

@@ -41,6 +41,7 @@ def settings_markdown() -> str:
         "policy": s.PolicySettings,
         "identity": s.IdentitySettings,
         "warehouse": s.WarehouseSettings,
+        "operations": s.OperationsSettings,
         "sources.<name>": s.SourceSettings,
     }
     lines = [
