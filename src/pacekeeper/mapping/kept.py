@@ -78,7 +78,7 @@ class KeptSlices:
         if self._connection.count(there, (self._raw.source,)) != entry["mapped"]:
             return None
         entry["unmapped"] = tuple(map(tuple, entry["unmapped"]))
-        return replace(MappingResult(**entry), state="unchanged", seconds=0.0)
+        return replace(MappingResult(**entry), state="unchanged")
 
     def keep(self, result: MappingResult) -> None:
         """Note what a slice has been made from, where it is current. Belongs in the transaction that swaps it in."""
@@ -88,7 +88,7 @@ class KeptSlices:
             asked = sorted(self._raw.asked)
             self._connection.raw.execute(
                 f"INSERT INTO {_TABLE} VALUES (?, ?, ?, ?, ?)",
-                [*where, self._made_from(asked), json.dumps(asked), json.dumps(asdict(result))],
+                [*where, self._made_from(asked), json.dumps(asked), json.dumps(asdict(replace(result, seconds=0.0)))],
             )
 
     def _made_from(self, asked: Iterable[str]) -> str:
