@@ -36,7 +36,7 @@ class PracticeHome:
 
     <data_dir>/hash.key             the secret identifiers are hashed under, mode 0600
                warehouse.duckdb     written by the run only
-               published/           warehouse_read.duckdb, bi.duckdb: what readers open
+               published/           warehouse_read.duckdb, bi.duckdb: what readers open; .copied: of which state
                ops.sqlite           runs, ledgers, stream state
                run.lock             held by the one run that is under way
                checkpoints/         how an interrupted read of a source is taken up, mode 0600
