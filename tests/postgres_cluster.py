@@ -79,16 +79,10 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         # pg_ctl leaves a server behind that keeps its output open: nobody must wait for the end of a pipe.
         with (self._folder / f"{program}.log").open("ab") as log:
-            subprocess.run(
-                [str(self._programs / program), *arguments],
-                check=True,
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-                user=self._owner,
-                group=None if self._owner is None else pwd.getpwnam(self._owner).pw_gid,
-                extra_groups=None if self._owner is None else [],
-            )
+            # Not by `user=`: for that Python copies this whole process, and a run of many tests is large.
+            as_owner = [] if self._owner is None else [_runuser(), "-u", self._owner, "--"]
+            command = [*as_owner, str(self._programs / program), *arguments]
+            subprocess.run(command, check=True, stdout=log, stderr=log, cwd=self._folder)
 
 
 def _server_programs() -> Path:
@@ -104,6 +98,13 @@ def _server_programs() -> Path:
         f"PostgreSQL's server programs ({', '.join(_PROGRAMS)}) are not found: install PostgreSQL's server, or name "
         "their folder in PACEKEEPER_PG_BIN"
     )
+
+
+def _runuser() -> str:
+    found = shutil.which("runuser") or shutil.which("runuser", path="/usr/sbin:/sbin")
+    if found is None:
+        raise MissingPart("PostgreSQL does not run as root, and there is no runuser (util-linux) to run it as another")
+    return found
 
 
 def _unprivileged() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
@@ -26,11 +27,12 @@ def plugin_fingerprint(plugin: type) -> str:
 
 
 def _files(package: str) -> list[Path]:
-    # A program that is run is in the import system under no name of its own.
-    spec = None if package == "__main__" else util.find_spec(package)
-    if spec is None:
-        return []
-    if spec.submodule_search_locations is None:
-        return [Path(spec.origin)] if spec.origin else []
+    try:
+        spec = util.find_spec(package)
+    except ValueError:  # a module that was not imported by its name, such as the program that is run
+        spec = None
+    if spec is None or spec.submodule_search_locations is None:
+        file = getattr(sys.modules.get(package), "__file__", None) if spec is None else spec.origin
+        return [Path(file)] if file else []
     found = (file for place in spec.submodule_search_locations for file in Path(place).rglob("*.*"))
     return sorted(file for file in found if file.suffix in {".py", ".toml"})

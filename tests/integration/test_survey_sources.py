@@ -118,14 +118,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_every_source_is_landed_and_mapped_and_both_ledgers_balance(site: Site) -> None:
-    for landed, mapped, _ in site.nights:
+    for (landed, mapped, _), state in zip(site.nights, ("swapped", "unchanged"), strict=True):
         assert [(run.source, run.state, run.message) for run in landed] == [
             (name, "ok", None) for name in ("forms", "measures", "pulse")
         ]
         assert {(r.source, r.entity): r.state for r in mapped} == {
-            **{("measures", e): "swapped" for e in ("measure_response", "measure_item", "client_identifier")},
-            **{("forms", e): "swapped" for e in ("measure_response", "measure_item", "client_identifier")},
-            **{("pulse", e): "swapped" for e in ("survey_wave", "staff_survey_response", "staff_survey_item")},
+            **{("measures", e): state for e in ("measure_response", "measure_item", "client_identifier")},
+            **{("forms", e): state for e in ("measure_response", "measure_item", "client_identifier")},
+            **{("pulse", e): state for e in ("survey_wave", "staff_survey_response", "staff_survey_item")},
         }
         assert all(result.balances for result in mapped)
     assert all(row.is_balanced for row in site.home.ops.rows(StreamRun))
