@@ -7,7 +7,7 @@ import dagster as dg
 
 from pacekeeper.contract import ENTITIES
 from pacekeeper.engine.duckdb import Connection
-from pacekeeper.engine.made import digest, made_from, making
+from pacekeeper.engine.made import digest, made_from, making, note
 from pacekeeper.heartbeat import beat
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.kept import mapped_digest
@@ -74,13 +74,26 @@ def build_marts(home: PracticeHome, connection: Connection, *, as_of: datetime) 
         home.settings.warehouse.model_dump_json(),
         mapped_digest(connection),
     )
-    if made_from(connection, MARTS_SCHEMA) == of:
+    if _are_built(home, connection, of):
         return {name: connection.count(f"SELECT count(*) FROM {mart.table}") for name, mart in MARTS.items()}
     with (
         making(connection, MARTS_SCHEMA, of),
         mart_session(home, connection, MARTS.values(), completeness) as session,
     ):
-        return materialise(session, as_of=as_of, policy=policy, completeness=completeness, plans=home.plans_dir)
+        rows = materialise(session, as_of=as_of, policy=policy, completeness=completeness, plans=home.plans_dir)
+        if session is not connection:
+            note(session, MARTS_SCHEMA, of)
+        return rows
+
+
+def _are_built(home: PracticeHome, connection: Connection, of: str) -> bool:
+    """In the file, and in the database where there is one: it may be another than last night's."""
+    if made_from(connection, MARTS_SCHEMA) != of:
+        return False
+    if home.postgres is None:
+        return True
+    with home.postgres.connect() as session:
+        return made_from(session, MARTS_SCHEMA) == of
 
 
 def source_completeness(home: PracticeHome) -> list[SourceCompleteness]:

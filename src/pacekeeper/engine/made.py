@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 from pacekeeper.sql_text import sql_literal
 
 _TABLE = "contract.made"
-_DDL = f"CREATE TABLE IF NOT EXISTS {_TABLE} (what VARCHAR NOT NULL, made_from VARCHAR NOT NULL)"
+_DDL = (
+    "CREATE SCHEMA IF NOT EXISTS contract; "
+    f"CREATE TABLE IF NOT EXISTS {_TABLE} (what VARCHAR NOT NULL, made_from VARCHAR NOT NULL)"
+)
 
 
 def digest(*parts: object) -> str:
@@ -37,6 +40,12 @@ def making(session: Session, what: str, of: str) -> Iterator[None]:
     """The block makes it, of what has this digest; noted where the block ends well."""
     forget(session, what)
     yield
+    note(session, what, of)
+
+
+def note(session: Session, what: str, of: str) -> None:
+    """It has been made, of what has this digest."""
+    forget(session, what)
     session.execute(f"INSERT INTO {_TABLE} VALUES ({sql_literal(what)}, {sql_literal(of)})")
 
 
