@@ -58,7 +58,7 @@ def main() -> None:
     """Entry point: whatever a person can get wrong ends in one message and a non-zero code."""
     from pacekeeper.privacy import describe
 
-    # A night makes millions of small objects that stay: looking through them as often as by default takes a tenth of it.
+    # A night makes millions of small objects that stay; looking through them as often as usual takes a tenth of it.
     gc.set_threshold(200_000, 50, 50)
     try:
         app()
