@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
-from pacekeeper.engine.made import forget, making
+from pacekeeper.engine.made import forget, note
 from pacekeeper.errors import ConfigError, DataError, FatalError
 from pacekeeper.landing.dlt_load import load_versions
 from pacekeeper.landing.gaps import gaps_of, held_back, remove_closed
@@ -109,8 +109,8 @@ def load_source(
             f"default_tz or quarantine_limit in [sources.{source}]"
         )
     if manifest.mark is not None and not gaps:
-        with warehouse.connect() as connection, making(connection, schema_of(source), manifest.mark):
-            pass
+        with warehouse.connect() as connection:
+            note(connection, schema_of(source), manifest.mark)
     return ledger
 
 

@@ -80,7 +80,6 @@ def _marks(home: PracticeHome) -> dict[str, str]:
     if not home.warehouse.path.exists():
         return {}
     with home.warehouse.connect() as connection:
-        connection.create_schemas()
         found = {source: made_from(connection, schema_of(source)) for source in home.sources}
     return {source: mark for source, mark in found.items() if mark is not None}
 
