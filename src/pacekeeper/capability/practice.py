@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pacekeeper.capability.filled import NeverFilled, filled_by_sources, never_filled
-from pacekeeper.capability.mapped import Mapped, mapped_by_source
+from pacekeeper.capability.kept import kept_mapped
+from pacekeeper.capability.mapped import Mapped
 from pacekeeper.capability.measurable import Filled
 from pacekeeper.errors import PacekeeperError
 
@@ -41,7 +42,7 @@ def practice_capability(home: PracticeHome) -> PracticeCapability:
         try:
             connector = home.connector(name)
             with plugin_border(name, connector.name):
-                sources[name] = mapped_by_source(connector, site_value_maps=settings.value_maps)
+                sources[name] = kept_mapped(home.plans_dir, connector, site_value_maps=settings.value_maps)
                 streams[name] = tuple(connector.streams)
         except PacekeeperError as error:
             broken[name] = str(error)

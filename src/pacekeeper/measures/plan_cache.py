@@ -5,15 +5,13 @@ A plan is SQL text; it holds no row and no value of a client.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 from pacekeeper.engine.made import digest
 from pacekeeper.fingerprint import code_fingerprint
+from pacekeeper.kept_file import keep, kept
 from pacekeeper.measures.bands import policy_tables
 from pacekeeper.measures.guardrail import Catalogue
 from pacekeeper.measures.mart import Step
@@ -33,12 +31,14 @@ def kept_plan(folder: Path, catalogue: Catalogue, policy: Policy, *, dialect: st
     A file that cannot be read is compiled anew; of old plans the latest few stay.
     """
     file = folder / f"plan-{plan_digest(catalogue, policy, dialect=dialect)[:32]}.json"
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        return _from_text(kept, catalogue, policy)
-    except (OSError, ValueError, KeyError):
-        plan = compile_plan(catalogue, policy, dialect=dialect)
-    _keep(file, json.dumps(_as_text(plan)))
+    found = kept(file)
+    if isinstance(found, list):
+        try:
+            return _from_text(found, catalogue, policy)
+        except (KeyError, ValueError):
+            pass
+    plan = compile_plan(catalogue, policy, dialect=dialect)
+    keep(file, _as_text(plan), like="plan-*.json", most=_KEPT)
     return plan
 
 
@@ -56,10 +56,10 @@ def _as_text(plan: Plan) -> list[list[object]]:
     ]
 
 
-def _from_text(kept: list[list[object]], catalogue: Catalogue, policy: Policy) -> Plan:
+def _from_text(texts: list[list[object]], catalogue: Catalogue, policy: Policy) -> Plan:
     steps = {step.name: step for mart in catalogue.marts.values() for step in _all_steps(mart.steps)}
     items: list[PlannedStep | PlannedMart] = []
-    for kind, name, sql in kept:
+    for kind, name, sql in texts:
         if kind == "step" and isinstance(sql, list):
             items.append(PlannedStep(steps[str(name)], tuple(map(str, sql))))
         else:
@@ -71,21 +71,6 @@ def _all_steps(steps: Iterable[Step]) -> Iterable[Step]:
     for step in steps:
         yield step
         yield from _all_steps(step.reads)
-
-
-def _keep(file: Path, text: str) -> None:
-    """Written whole or not at all; a folder that cannot be written to costs time, and nothing else."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).replace(file)
-        by_age = sorted(file.parent.glob("plan-*.json"), key=lambda one: one.stat().st_mtime, reverse=True)
-        for old in by_age[_KEPT:]:
-            old.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _code() -> str:
