@@ -1,5 +1,6 @@
 """The operational database."""
 
+from pacekeeper.ops.alert_tables import Alert, AlertDelivery, AlertEvent, AlertMark, AlertNote, AlertPolicy
 from pacekeeper.ops.database import OpsDatabase
 from pacekeeper.ops.tables import (
     EntityState,
@@ -16,6 +17,12 @@ from pacekeeper.ops.tables import (
 )
 
 __all__ = [
+    "Alert",
+    "AlertDelivery",
+    "AlertEvent",
+    "AlertMark",
+    "AlertNote",
+    "AlertPolicy",
     "EntityState",
     "MappingReason",
     "MappingRun",

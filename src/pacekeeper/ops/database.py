@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from pacekeeper.errors import FatalError
-from pacekeeper.ops import tables
+from pacekeeper.ops import alert_tables, tables
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -29,6 +29,12 @@ _MODELS: tuple[type[SQLModel], ...] = (
     tables.MappingReason,
     tables.UnmappedValue,
     tables.MartRun,
+    alert_tables.Alert,
+    alert_tables.AlertEvent,
+    alert_tables.AlertDelivery,
+    alert_tables.AlertNote,
+    alert_tables.AlertMark,
+    alert_tables.AlertPolicy,
 )
 
 

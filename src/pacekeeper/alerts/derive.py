@@ -1,0 +1,107 @@
+"""Alerts and their outbox, derived from what is published. Repeated for the same publication it adds nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pacekeeper.alerts.transitions import Transition, transitions
+from pacekeeper.ops import Alert, AlertEvent, AlertMark, AlertPolicy
+
+if TYPE_CHECKING:
+    from sqlmodel import SQLModel
+
+    from pacekeeper.engine.session import Session
+    from pacekeeper.ops import OpsDatabase
+
+_CLOSED = ("resolved", "retracted")
+_REF_LETTERS = 8
+
+
+def derive(session: Session, ops: OpsDatabase, *, now: datetime) -> list[AlertEvent]:
+    """The events that are new, on record with the alerts they belong to: all of them, or after a kill none.
+
+    session: of the published copy. Needs to be the only one at it (`drain` sees to that).
+    """
+    open_alerts = {alert.ref: alert for alert in ops.rows(Alert, state="open")}
+    policies = [row.policy_version for row in ops.rows(AlertPolicy)]
+    found, seen = transitions(session, standing=open_alerts.values(), marks=ops.rows(AlertMark), policies=policies)
+    alerts: list[SQLModel] = []
+    events: dict[str, AlertEvent] = {}
+    for step in found:
+        alert = _opened(step, now) if step.ref is None else _changed(open_alerts[step.ref], step, now)
+        alerts.append(alert)
+        event = _event(alert, step, now)
+        events[event.event_id] = event
+    known = {event.event_id for event in ops.rows(AlertEvent)} if events else set()
+    new = [event for event_id, event in events.items() if event_id not in known]
+    # What closes and opens again at once comes last as what it is now.
+    ops.add([*alerts, *new, *seen.marks, *(AlertPolicy(policy_version=version) for version in seen.policies)])
+    return new
+
+
+def alert_ref(*parts: str) -> str:
+    """A short reference that says nothing about the subject: eight letters and digits."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return base64.b32encode(digest).decode("ascii")[:_REF_LETTERS]
+
+
+def forget_alerts(ops: OpsDatabase, subjects: Iterable[str]) -> int:
+    """Take everything about these subjects out of the outbox; how many alerts it was."""
+    from pacekeeper.ops import AlertDelivery, AlertNote
+
+    wanted = set(subjects)
+    alerts = [alert for alert in ops.rows(Alert) if alert.subject_key in wanted]
+    refs = {alert.ref for alert in alerts}
+    rows: list[SQLModel] = [event for event in ops.rows(AlertEvent) if event.ref in refs]
+    rows += [delivery for delivery in ops.rows(AlertDelivery) if delivery.ref in refs]
+    rows += [note for note in ops.rows(AlertNote) if note.ref in refs]
+    ops.remove([*rows, *alerts])
+    return len(alerts)
+
+
+def _opened(step: Transition, now: datetime) -> Alert:
+    return Alert(
+        ref=alert_ref(step.guardrail_id, step.subject_kind, step.subject_key, step.period),
+        guardrail_id=step.guardrail_id,
+        subject_kind=step.subject_kind,
+        subject_key=step.subject_key,
+        opened_period=step.period,
+        since_period=step.since_period or step.period,
+        last_period=step.period,
+        last_version=step.version,
+        severity=step.severity or "warn",
+        policy_version=step.policy_version,
+        opened_at=now,
+        changed_at=now,
+    )
+
+
+def _changed(alert: Alert, step: Transition, now: datetime) -> Alert:
+    alert.changed_at = now
+    if step.event in _CLOSED:
+        alert.state = step.event
+    else:
+        alert.last_period, alert.last_version = step.period, step.version
+        alert.severity = step.severity or alert.severity
+        alert.policy_version = step.policy_version
+    return alert
+
+
+def _event(alert: Alert, step: Transition, now: datetime) -> AlertEvent:
+    return AlertEvent(
+        event_id=f"{alert.ref}/{step.period}/{step.version}/{step.event}",
+        ref=alert.ref,
+        guardrail_id=alert.guardrail_id,
+        subject_kind=alert.subject_kind,
+        subject_key=alert.subject_key,
+        period=step.period,
+        version=step.version,
+        event=step.event,
+        severity=alert.severity,
+        at=now,
+        routed_at=now if step.event == "confirmed" else None,
+    )
