@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from pacekeeper.mapping.kept import mapped_digest
 from pacekeeper.measures.completeness import SourceCompleteness
 from pacekeeper.measures.mart import MARTS_SCHEMA
 from pacekeeper.measures.plan_cache import plan_digest
+from pacekeeper.measures.publication import Publication
 from pacekeeper.measures.served import mart_session
 from pacekeeper.ops import EntityState, MartRun
 from pacekeeper_assets import CATALOGUE, MARTS, Mart, materialise, progress
@@ -116,6 +118,12 @@ def source_completeness(home: PracticeHome) -> list[SourceCompleteness]:
     return known + never
 
 
+def publication_of(home: PracticeHome, *, run_id: str, as_of: datetime) -> Publication:
+    """The night of a run, as it is to be published now."""
+    day = as_of.astimezone(ZoneInfo(home.settings.practice.home_tz)).date()
+    return Publication(run_id, as_of, datetime.now(UTC), home.policy().version_on(day))
+
+
 def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
     """The asset that swaps in the readers' copies."""
 
@@ -131,7 +139,8 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
     def publication(context: dg.AssetExecutionContext, practice: PracticeResource) -> dg.MaterializeResult[None]:
         home = practice.home()
         with asset_border("publication"), home.only_run():
-            home.publish()
+            as_of = as_of_run(home, context.run_id)
+            home.publish(publication_of(home, run_id=context.run_id, as_of=as_of))
             # A run that Dagster's page or schedule started has nobody else to say that it ended.
             ended_at = datetime.now(UTC)
             home.ops.finish_run(context.run_id, state="success", ended_at=ended_at)

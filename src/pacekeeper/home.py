@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pacekeeper.engine.postgres import PostgresWarehouse
     from pacekeeper.engine.session import Session
     from pacekeeper.measures.mart import Mart
+    from pacekeeper.measures.publication import Publication
     from pacekeeper.ops import OpsDatabase
     from pacekeeper.policy import Policy
 
@@ -188,17 +189,20 @@ class PracticeHome:
         finally:
             lock.release()
 
-    def publish(self) -> None:
+    def publish(self, publication: Publication | None = None) -> None:
         """Swap in new copies for readers: everything for the CLI, marts only for BI, without the restricted ones.
 
         Where there is a database, readers' tables there come first. Copies of the warehouse as it is are left alone.
+        publication: the night that is published, for `marts.publication`; null = it is none.
         """
         note = self.published_dir / ".copied"
-        of = self._warehouse_state()
         is_there = all(file.exists() for file in (note, self.read_copy, self.bi_copy))
-        if is_there and note.read_text(encoding="utf-8") == of:
+        if is_there and note.read_text(encoding="utf-8") == self._warehouse_state():
             return
         note.unlink(missing_ok=True)
+        if publication is not None:
+            self._note(publication)
+        of = self._warehouse_state()
         if self.postgres is not None:
             from pacekeeper.engine.postgres_publication import publish
 
@@ -209,6 +213,18 @@ class PracticeHome:
         self.warehouse.publish(self.read_copy)
         self.warehouse.publish(self.bi_copy, schemas=("marts",), mode=0o640)
         note.write_text(of, encoding="utf-8")
+
+    def _note(self, publication: Publication) -> None:
+        from pacekeeper.measures.publication import PUBLICATION_TABLE, create_publication, note_publication
+
+        with self.warehouse.connect() as connection:
+            note_publication(connection, publication)
+            if self.postgres is not None:
+                from pacekeeper.engine.postgres_slices import send_table
+
+                with self.postgres.connect() as session:
+                    create_publication(session)
+                    send_table(connection, session, PUBLICATION_TABLE)
 
     def _warehouse_state(self) -> str:
         """What tells the warehouse's file from the same file after any write to it, and its copies from older ones."""
@@ -240,7 +256,9 @@ class PracticeHome:
 def _create_marts(session: Session, marts: Iterable[Mart]) -> None:
     """Empty tables of marts that are not there."""
     from pacekeeper.measures.mart import column_ddl
+    from pacekeeper.measures.publication import create_publication
 
+    create_publication(session)
     for mart in marts:
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {mart.schema}")
         session.execute(f"CREATE TABLE IF NOT EXISTS {mart.table} ({column_ddl(mart.columns)})")

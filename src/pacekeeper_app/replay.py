@@ -22,7 +22,7 @@ def replay(home: PracticeHome, *, source: str | None = None, entity: str | None 
     from pacekeeper.mapping.night import map_sources
     from pacekeeper.ops import Run
     from pacekeeper_assets import MARTS
-    from pacekeeper_assets.marts import build_marts
+    from pacekeeper_assets.marts import build_marts, publication_of
 
     with home.only_run():
         last = home.ops.last_run()
@@ -37,7 +37,7 @@ def replay(home: PracticeHome, *, source: str | None = None, entity: str | None 
             results = map_sources(home, run_id=run_id, as_of=last.as_of, source=source, entity=entity, anew=True)
             with home.warehouse.connect() as connection:
                 build_marts(home, connection, as_of=last.as_of)
-            home.publish()
+            home.publish(publication_of(home, run_id=run_id, as_of=last.as_of))
             state = "success"
         finally:
             home.ops.finish_run(run_id, state=state, ended_at=datetime.now(UTC))

@@ -105,7 +105,7 @@ def night_without_dagster(
     only: the marts and guardrails that are built; none named = all.
     """
     from pacekeeper_assets import MARTS
-    from pacekeeper_assets.marts import source_completeness
+    from pacekeeper_assets.marts import publication_of, source_completeness
     from pacekeeper_assets.practice_resource import start_run
 
     home.create(MARTS.values())
@@ -114,6 +114,6 @@ def night_without_dagster(
     map_sources(home, run_id=run_id, as_of=as_of)
     with home.warehouse.connect() as connection:
         materialise_marts(connection, plan_of(home.policy(), only), as_of=as_of, completeness=source_completeness(home))
-    home.publish()
+    home.publish(publication_of(home, run_id=run_id, as_of=as_of))
     home.ops.finish_run(run_id, state="success", ended_at=datetime.now(UTC))
     return {result.source: result for result in results}

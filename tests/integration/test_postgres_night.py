@@ -24,7 +24,7 @@ from pacekeeper.settings import load_settings
 from pacekeeper_app.demo_systems import build_systems, serve_practice
 from pacekeeper_app.night import run_night
 from pacekeeper_assets import CATALOGUE, MARTS
-from pacekeeper_assets.marts import build_marts
+from pacekeeper_assets.marts import build_marts, publication_of
 from pacekeeper_assets.practice_resource import start_run
 from tests.integration.engine_rows import all_rows, differences
 from tests.integration.practice_run import said_by
@@ -82,7 +82,7 @@ def night_of_all_marts(home: PracticeHome, as_of: datetime, *, run_id: str) -> N
     map_sources(home, run_id=run_id, as_of=as_of)
     with home.warehouse.connect() as connection:
         build_marts(home, connection, as_of=as_of)
-    home.publish()
+    home.publish(publication_of(home, run_id=run_id, as_of=as_of))
 
 
 def test_canonical_rows_and_marts_are_those_of_duckdb(nights: Nights) -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: Schemas Pacekeeper owns beside one `raw_<source>` per source.
 SCHEMAS = ("canonical", "stage", "quarantine", "marts", "restricted", "contract")
 
-#: Columns that say which run made a row; left out where contents are compared.
-LINEAGE_COLUMNS = ("run_id", "batch_id", "_dlt_load_id", "_dlt_id")
+#: Columns that say which run made a row, and when; left out where contents are compared.
+LINEAGE_COLUMNS = ("run_id", "batch_id", "published_at", "_dlt_load_id", "_dlt_id")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pacekeeper_app.cli import (
     demo,
     doctor,
     explain,
+    export,
     identity,
     init,
     new,
@@ -50,6 +51,7 @@ app.command("identity")(identity.identity)
 app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
+app.command("export")(export.export)
 app.add_typer(policy.app, name="policy")
 app.add_typer(new.app, name="new")
 
