@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 from sqlmodel import SQLModel
 
-from pacekeeper.errors import FatalError, PacekeeperError
+from pacekeeper.errors import FatalError, PacekeeperError, RetryableError
 from pacekeeper.home import PracticeHome
+from pacekeeper.log import configure_logging
 from pacekeeper.ops import Run
+from pacekeeper.ops.liveness import alive
 from pacekeeper.privacy import describe
 from pacekeeper.settings import load_settings
 
@@ -23,10 +25,25 @@ Row = TypeVar("Row", bound=SQLModel)
 WAREHOUSE_POOL = "warehouse_writer"
 
 
+#: How long a step that failed for a while waits before it is tried again, time after time.
+RETRY_AFTER_SECONDS = (10, 30, 90)
+
+
 class PracticeResource(dg.ConfigurableResource[PracticeHome]):
-    """Settings and data folder of the practice. config_path: the settings file; null = found as the CLI finds it."""
+    """Settings and data folder of the practice. config_path: the settings file; null = found as the CLI finds it.
+
+    A run holds the practice's lock from its first step to its last, so that no other comes in between.
+    """
 
     config_path: str | None = None
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Any, None, None]:
+        home = self.home()
+        if home.settings.operations.log is not None:
+            configure_logging(json=home.settings.operations.log == "json")
+        with home.only_run(), alive(home.data_dir, context.run_id or "unnamed"):
+            yield self  # not a home, for which Dagster's base class is named: every step opens one anew
 
     def home(self) -> PracticeHome:
         """The practice's home, read anew for every step."""
@@ -59,10 +76,22 @@ def rows_of_run(home: PracticeHome, model: type[Row], run_id: str, **equal: obje
 
 @contextmanager
 def asset_border(step: str) -> Iterator[None]:
-    """Around a step: an unexpected error leaves as class and place, because Dagster stores texts and causes."""
+    """Around a step: an unexpected error leaves as class and place, because Dagster stores texts and causes.
+
+    What may succeed later is tried again after a while; all else ends the step.
+    """
     try:
         yield
+    except RetryableError as error:
+        error.__cause__ = error.__context__ = None
+        raise dg.RetryRequested(max_retries=len(RETRY_AFTER_SECONDS), seconds_to_wait=_pause()) from error
     except PacekeeperError as error:
         raise error from None
     except Exception as error:  # noqa: BLE001 - re-raised without the text, which may hold data
         raise FatalError(f"{step}: {describe(error)}") from None
+
+
+def _pause() -> int:
+    """How long the step that is under way waits before its next attempt."""
+    attempt = dg.OpExecutionContext.get().retry_number
+    return RETRY_AFTER_SECONDS[min(attempt, len(RETRY_AFTER_SECONDS) - 1)]

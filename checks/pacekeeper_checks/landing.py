@@ -1,13 +1,12 @@
 """Checks of the landing: the ledger balances, and every source is fresh."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import dagster as dg
 
-from pacekeeper.home import PracticeHome
-from pacekeeper.ops import StreamRun, StreamState
-from pacekeeper.ops.problems import FRESH_FOR
+from pacekeeper.ops import StreamRun
+from pacekeeper.ops.freshness import Lateness, lateness
+from pacekeeper.ops.standing import expectations
 from pacekeeper_assets.practice_resource import PracticeResource, as_of_run, asset_border, rows_of_run
 from pacekeeper_assets.raw import LANDING
 
@@ -27,7 +26,8 @@ def landing_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 f"freshness_{source}",
                 asset=LANDING,
-                description=f"Every stream of {source} was read completely in the 36 hours up to the run's as_of.",
+                description=f"Every stream of {source} was read completely in the 36 hours up to the run's as_of, and "
+                "what its settings expect has come; holidays and closures do not count.",
             )
             for source in sources
         ),
@@ -39,6 +39,7 @@ def landing_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
             home = practice.home()
             ledger = rows_of_run(home, StreamRun, context.run.run_id)
             as_of = as_of_run(home, context.run.run_id)
+            expected = expectations(home, now=as_of)
         unbalanced = [f"{row.source}.{row.stream}" for row in ledger if not row.is_balanced]
         yield dg.AssetCheckResult(
             asset_key=LANDING,
@@ -47,28 +48,24 @@ def landing_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
             metadata={"streams": len(ledger), "unbalanced": ", ".join(unbalanced)},
         )
         for source in sources:
-            stale = _stale_streams(home, source, as_of - FRESH_FOR)
+            late = lateness(home.ops, source, as_of=as_of, expected=expected)
             yield dg.AssetCheckResult(
                 asset_key=LANDING,
                 check_name=f"freshness_{source}",
-                passed=stale == [],
+                passed=not late.is_late,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=_describe(source, stale),
-                metadata={"stale_streams": ", ".join(stale or ())},
+                description=_describe(source, late),
+                metadata={"stale_streams": ", ".join(late.unread)},
             )
 
     return check
 
 
-def _stale_streams(home: PracticeHome, source: str, limit: datetime) -> list[str] | None:
-    """Streams last read completely before `limit`; null when the source was never read at all."""
-    states = home.ops.rows(StreamState, source=source)
-    if not states:
-        return None
-    return [s.stream for s in states if s.complete_through is None or s.complete_through < limit]
-
-
-def _describe(source: str, stale: list[str] | None) -> str:
-    if stale is None:
+def _describe(source: str, late: Lateness) -> str:
+    if late.never_read:
         return f"{source} has never been read successfully"
-    return f"{len(stale)} streams of {source} are stale" if stale else f"{source} is fresh"
+    if late.unread:
+        return f"{len(late.unread)} streams of {source} are stale"
+    if late.silent_since is not None:
+        return f"{source} answers, and has brought nothing new since {late.silent_since:%Y-%m-%d %H:%M} UTC"
+    return f"{source} is fresh"

@@ -58,6 +58,16 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _known_calendar(name: str) -> str:
+    from pacekeeper.business_calendar import public_holidays
+
+    try:
+        public_holidays(name, years=(2026,))
+    except NotImplementedError:
+        raise ValueError("should be a country, or a part of one, such as US or US-CA") from None
+    return name
+
+
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -72,6 +82,11 @@ class PracticeSettings(_Section):
     name: str = Field(min_length=1, max_length=200, description="as it appears in the marts")
     home_tz: Zone = Field(description="IANA zone that decides weeks")
     week_start: Weekday = Field(default="monday", description="first local day of the practice week")
+    holidays: Annotated[str, AfterValidator(_known_calendar)] | None = Field(
+        default=None,
+        description="days on which nothing is expected, beside closures that a source tells: of a country, or of a "
+        "part of one, such as `US` or `US-CA`",
+    )
     data_dir: Path = Field(
         default=Path(".pacekeeper"), description="warehouse, ledgers and hash secret: back it up, keep it private"
     )
@@ -100,8 +115,15 @@ class IdentitySettings(_Section):
 
 
 class OperationsSettings(_Section):
-    """`[operations]`: who hears that a night went well, so that silence means that it did not."""
+    """`[operations]`: when nights run, what they say, and who hears that one went well."""
 
+    schedule: Annotated[str, Field(pattern=r"^(off|\S+( \S+){4})$")] = Field(
+        default="0 2 * * *",
+        description="when Dagster's daemon starts a night: cron, in the practice's home zone; `off` = never",
+    )
+    log: Literal["json", "text"] | None = Field(
+        default=None, description="runs log to standard error; `json` = a line per event, for a log collector"
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="gets the instant of every good night; relative to the settings file"
     )
@@ -145,6 +167,15 @@ class SourceSettings(_Section):
     deadline_minutes: float = Field(default=30, gt=0, le=24 * 60, description="reading is stopped then")
     requests_per_second: float | None = Field(
         default=None, gt=0, le=1000, description="most calls to an HTTP source; without one, no limit of our own"
+    )
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")] | None = Field(
+        default=None,
+        description="sources with the same account at a vendor are read one after another; without one, at any time",
+    )
+    expected: Literal["daily", "business_days", "weekly"] | None = Field(
+        default=None,
+        description="how often something new comes; longer silence is late, but not over weekends (unless `daily`), "
+        "holidays and closures",
     )
     default_tz: Zone | None = Field(
         default=None, description="IANA zone of local times that have none; without it such times are rejected"

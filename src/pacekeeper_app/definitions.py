@@ -5,21 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pacekeeper import registry
-from pacekeeper.errors import PacekeeperError
+from pacekeeper.errors import ConfigError, PacekeeperError
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import Settings, load_settings
 from pacekeeper.stream import Stream
+from pacekeeper_app.run_sensors import run_sensors
 from pacekeeper_assets.canonical import canonical_assets
 from pacekeeper_assets.marts import mart_assets, publication_asset
+from pacekeeper_assets.operations import operations_assets
 from pacekeeper_assets.practice_resource import PracticeResource
 from pacekeeper_assets.raw import SourceSpec, landing_assets, plugin_health_asset
 from pacekeeper_checks import all_checks
 
 NIGHTLY = "nightly"
 _OWNERS = ("team:data_engineering",)
-_CRON = "0 2 * * *"
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -37,21 +39,34 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             canonical_assets(owners=_OWNERS),
             mart_assets(owners=_OWNERS),
             publication_asset(owners=_OWNERS),
+            *operations_assets(owners=_OWNERS),
         ],
         asset_checks=all_checks(list(home.sources), list(home.policy().guardrail_ids)),
         jobs=[job],
-        schedules=[
-            dg.ScheduleDefinition(
-                job=job,
-                cron_schedule=_CRON,
-                execution_timezone=settings.practice.home_tz,
-                description="Every night at two, in the practice's home zone.",
-            )
-        ],
+        schedules=[] if settings.operations.schedule == "off" else [_schedule(settings, job)],
+        sensors=run_sensors(home, job=NIGHTLY),
         resources={"practice": PracticeResource(config_path=str(settings.file) if settings.file else None)},
         # One process: the embedded warehouse has one writer, and a step process costs seconds.
         executor=dg.in_process_executor,
     )
+
+
+def _schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Raises ConfigError where the settings' schedule is no cron."""
+    cron = settings.operations.schedule
+    try:
+        return dg.ScheduleDefinition(
+            job=job,
+            cron_schedule=cron,
+            execution_timezone=settings.practice.home_tz,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="A night, in the practice's home zone.",
+        )
+    except dg.DagsterInvalidDefinitionError:
+        raise ConfigError(
+            f"schedule in [operations] is {cron!r}, which is no cron: write minute, hour, day, month and weekday, such "
+            'as "0 2 * * *", or "off"'
+        ) from None
 
 
 def _source_spec(settings: Settings, name: str) -> SourceSpec:

@@ -27,6 +27,9 @@ name = "Riverbend Counselling (synthetic)"
 home_tz = {home_tz}
 data_dir = "data"
 
+[operations]
+schedule = "off"               # the systems of the demo are there while `pacekeeper demo` runs
+
 [sources.ehr]
 connector = "fhir"
 base_url = {base_url}

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from pacekeeper.errors import ConfigError
 from pacekeeper.home import PracticeHome
+from pacekeeper_app.dead_runs import OWN_TAG, bury_dead_runs
+from pacekeeper_app.run_end import RunState, run_ended
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
     from pacekeeper_assets.progress import Listener
 
-#: Marks runs that were started here, and hold the practice's lock as long as they live.
-_OWN_TAG = "pacekeeper/nightly"
 _DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -81,6 +81,7 @@ def run_night(
         from pacekeeper.mapping.kept import forget_everything
         from pacekeeper_app.definitions import NIGHTLY, build_definitions
         from pacekeeper_assets import MARTS, progress
+        from pacekeeper_assets.operations import report_problems
 
         home.create(MARTS.values())
         home.hash_key()
@@ -92,18 +93,21 @@ def run_night(
         job = build_definitions(home.settings).resolve_job_def(NIGHTLY)
         started = datetime.now(UTC)
         with DagsterInstance.from_config(str(home.dagster_dir)) as instance, progress.listening(listener or _ignore):
-            _bury_killed_runs(home, instance)
+            bury_dead_runs(home, instance, is_alone=True)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
-                tags={_OWN_TAG: "true"},
+                tags={OWN_TAG: "true"},
                 run_config={
                     "ops": {"landing": {"config": {"as_of": as_of.isoformat() if as_of else None}}},
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
             )
             night = _outcome(home, instance, result, started)
-        home.ops.finish_run(night.run_id, state="success" if night.succeeded else "failed", ended_at=datetime.now(UTC))
+            state: RunState = "success" if night.succeeded else "failed"
+            run_ended(home, night.run_id, state=state, started_at=started, ended_at=datetime.now(UTC))
+            if not night.succeeded:
+                report_problems(home, instance)
     return night
 
 
@@ -119,30 +123,6 @@ def _refuse_the_past(home: PracticeHome, as_of: datetime | None) -> None:
             f"{last:%Y-%m-%d %H:%M} UTC: what it says now would be on record as seen before that. Leave --as-of out, "
             "or give an instant that is not earlier; to judge the past, use another data_dir (of the demo: --fresh)"
         )
-
-
-def _bury_killed_runs(home: PracticeHome, instance: DagsterInstance) -> None:
-    """Mark runs of this kind as failed that never ended, and free the places they hold in Dagster's pools.
-
-    Whoever holds the practice's lock knows that they are dead. Without this the next run would wait for ever for the
-    writer's place.
-    """
-    from dagster import DagsterRunStatus, RunsFilter
-
-    from pacekeeper.ops import Run
-
-    statuses = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
-    for run in instance.get_runs(RunsFilter(tags={_OWN_TAG: "true"}, statuses=statuses)):
-        instance.report_run_failed(run, "the process was killed")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    for row in home.ops.rows(Run, state="running"):
-        if instance.get_run_by_id(row.run_id) is None or _is_own(instance, row.run_id):
-            home.ops.finish_run(row.run_id, state="killed", ended_at=None)
-
-
-def _is_own(instance: DagsterInstance, run_id: str) -> bool:
-    run = instance.get_run_by_id(run_id)
-    return run is not None and run.tags.get(_OWN_TAG) == "true"
 
 
 def _outcome(

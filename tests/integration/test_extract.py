@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -245,6 +246,17 @@ def test_six_hanging_sources_keep_none_from_starting(practice: Path) -> None:
     running = extract([*(request(practice, name) for name in more), request(practice, "good")])
     assert next(running).source == "good"
     running.close()
+
+
+def test_sources_of_one_account_are_read_one_after_another_and_others_beside_them(practice: Path) -> None:
+    """The first of the account hangs until it is killed; the second starts then, another's does not wait."""
+    toml = practice / "pacekeeper.toml"
+    toml.write_text(toml.read_text() + '[sources.same]\nconnector = "good"\n')
+    first = replace(request(practice, "hanging", deadline=8), account="vendor")
+    second = replace(request(practice, "same"), account="vendor")
+    other = replace(request(practice, "good"), account="another")
+    ended = [(found.source, found.seconds) for found in extract([first, second, other])]
+    assert [source for source, _ in ended] == ["good", "hanging", "same"]
 
 
 def test_a_missing_connector_is_told_in_its_own_result(practice: Path) -> None:

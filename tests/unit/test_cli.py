@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from pacekeeper.home import PracticeHome
+from pacekeeper.ops import Run, SourceRun
 from pacekeeper.settings import load_settings
 from pacekeeper_app import cli
 from pacekeeper_assets import MARTS
@@ -238,6 +241,19 @@ def test_before_the_first_run_status_says_what_to_do_next(pacekeeper: Command, s
     assert answer.code == 0
     assert "Riverbend" in answer.out
     assert "No run yet. Next: pacekeeper check <source>, then pacekeeper run." in answer.out
+
+
+def test_status_for_scripts_says_the_same(pacekeeper: Command, home: PracticeHome) -> None:
+    assert json.loads(pacekeeper("status", "--json").out)["last_run"] is None
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    home.ops.add([Run(run_id="r1", as_of=at, started_at=at, ended_at=at, state="success")])
+    home.ops.add([SourceRun(run_id="r1", source="ehr", connector="fhir", state="ok", seconds=90, calls=7)])
+    found = json.loads(pacekeeper("status", "--json").out)
+    assert (found["last_run"]["state"], found["last_run"]["as_of"]) == ("success", "2026-03-02T09:00:00+00:00")
+    (source,) = found["sources"]
+    assert (source["source"], source["complete_through"]) == ("ehr", None)
+    assert (source["cost"]["minutes"], source["cost"]["calls"], source["cost"]["reads"]) == (1.5, 7, 1)
+    assert found["errors"] >= 1, "no run has succeeded for long"
 
 
 @pytest.mark.parametrize("command", [("verdicts",), ("quarantine", "list"), ("quarantine", "show", "session")])

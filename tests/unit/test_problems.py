@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pacekeeper.ops import MappingRun, OpsDatabase, Run, SourceRun, StreamGap, StreamRun, StreamState, UnmappedValue
+from pacekeeper.ops.costs import source_costs
 from pacekeeper.ops.problems import Problem, standing_problems
 
 FIRST = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -115,3 +116,13 @@ def test_what_is_kept_back_incomplete_or_left_out_is_listed(ops: OpsDatabase) ->
 def test_a_source_that_is_switched_off_is_nobodys_problem(ops: OpsDatabase) -> None:
     night(ops, 3, source="failed", message="gone")
     assert standing_problems(ops, sources=[], now=FIRST + timedelta(days=3)) == []
+
+
+def test_costs_are_those_of_the_last_read_and_the_mean_of_the_last_fourteen(ops: OpsDatabase) -> None:
+    for number in range(1, 17):
+        run_id = night(ops, number)
+        row = SourceRun(run_id=run_id, source="ehr", connector="fhir", state="ok", seconds=60 * number, calls=number)
+        ops.add([row, StreamRun(run_id=run_id, source="ehr", stream="encounter", read=5 * number)])
+    (cost,) = source_costs(ops, sources=["ehr", "never_read"])
+    assert (cost.minutes, cost.calls, cost.rows, cost.reads) == (16, 16, 80, 14)
+    assert (cost.mean_minutes, cost.mean_calls) == (9.5, 9.5), "of 3 to 16"

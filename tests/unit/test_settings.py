@@ -216,7 +216,10 @@ def test_a_bad_option_says_what_is_expected_and_that_the_variable_is_set(
         ({"page_size": 0}, "should be greater than or equal to 1"),
         ({"clinics": f"[{CANARY}"}, "clinics is not accepted: should be a valid list"),
         ({"clinics": f'[{{"{CANARY}": 1}}]'}, "sources.ehr.clinics.0 is not accepted: should be a valid string"),
-        ({"base_ulr": CANARY}, "base_ulr is not a known setting; did you mean base_url? (known: base_url, clinics"),
+        (
+            {"base_ulr": CANARY},
+            "base_ulr is not a known setting; did you mean base_url? (known: account, base_url,",
+        ),
         ({"base_url": f"ftp://{CANARY}"}, "base_url is not accepted: should be an http address, not"),
     ],
     ids=["number", "choice", "range", "no json", "json", "typo", "validator"],

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,10 +42,11 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Request:
-    """One source to read. deadline_seconds: the process is killed then."""
+    """One source to read. deadline_seconds: its process is killed then. account: null = nobody else's."""
 
     job: Job
     deadline_seconds: float
+    account: str | None = None
 
 
 class Extractor(Protocol):
@@ -58,6 +60,7 @@ class Extractor(Protocol):
 def extract(requests: Sequence[Request], *, on_progress: Progress | None = None) -> Generator[Extraction, None, None]:
     """Read every source at once; what one came to is handed over as soon as it has ended, in no particular order.
 
+    Sources of one account are read one after another, in the order of the requests.
     A source that fails, hangs or dies is told in its own result and stops no other. Interrupted, or closed before its
     end, it kills what it started first.
     """
@@ -65,10 +68,14 @@ def extract(requests: Sequence[Request], *, on_progress: Progress | None = None)
         return
     workers = _Workers()
     with ThreadPoolExecutor(max_workers=min(_MOST_AT_ONCE, len(requests))) as pool:
-        running = [pool.submit(_extract_one, request, workers, on_progress) for request in requests]
+        queues = _by_account(requests)
+        running = {pool.submit(_extract_one, queue.popleft(), workers, on_progress): queue for queue in queues}
         try:
-            for future in as_completed(running):
-                yield future.result()
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    if queue := running.pop(future):
+                        running[pool.submit(_extract_one, queue.popleft(), workers, on_progress)] = queue
+                    yield future.result()
         except BaseException:
             workers.stop()
             raise
@@ -81,6 +88,15 @@ def since_of(streams: Mapping[str, tuple[datetime | None, float]]) -> dict[str, 
         for name, (mark, lag) in streams.items()
         if mark is not None
     }
+
+
+def _by_account(requests: Sequence[Request]) -> list[deque[Request]]:
+    """Requests that must not be read at once, together; no queue is empty."""
+    queues: dict[tuple[str | None, str], deque[Request]] = {}
+    for request in requests:
+        key = (request.account, "" if request.account is not None else request.job.source)
+        queues.setdefault(key, deque()).append(request)
+    return list(queues.values())
 
 
 class _Workers:

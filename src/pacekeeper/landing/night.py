@@ -104,7 +104,7 @@ def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime, m
         ),
         mark=mark if _is_read(home, source, made_by) else None,
     )
-    return _Ready(streams, made_by, Request(job, settings.deadline_minutes * 60))
+    return _Ready(streams, made_by, Request(job, settings.deadline_minutes * 60, settings.account))
 
 
 def _is_read(home: PracticeHome, source: str, made_by: dict[str, str]) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, TypeVar
 
 from pacekeeper.ops.database import OpsDatabase
-from pacekeeper.ops.tables import MappingRun, Run, SourceRun, StreamGap, StreamRun, StreamState, UnmappedValue
+from pacekeeper.ops.freshness import FRESH_FOR, Expected, lateness
+from pacekeeper.ops.tables import MappingRun, Run, SourceRun, StreamGap, StreamRun, UnmappedValue
 
-#: A source read every night is late when it has not been read completely for a day and a half; so is the night itself.
-FRESH_FOR = timedelta(hours=36)
 _Ledger = TypeVar("_Ledger", SourceRun, MappingRun, StreamRun, UnmappedValue)
 
 
@@ -33,8 +32,10 @@ class Problem:
     fix: str
 
 
-def standing_problems(ops: OpsDatabase, *, sources: Collection[str], now: datetime) -> list[Problem]:
-    """What does not work now, errors first. sources: those that are switched on."""
+def standing_problems(
+    ops: OpsDatabase, *, sources: Collection[str], now: datetime, expected: Expected | None = None
+) -> list[Problem]:
+    """What does not work now, errors first. sources: those that are switched on. expected: null = a read a night."""
     runs = sorted(ops.rows(Run), key=lambda run: run.started_at)
     if not runs:
         return [Problem("error", "never_run", "", None, "no run has been made yet", "pacekeeper run")]
@@ -43,7 +44,7 @@ def standing_problems(ops: OpsDatabase, *, sources: Collection[str], now: dateti
     found = [
         *_of_the_run(runs, now),
         *_of_reads(reads, started, sources),
-        *_of_freshness(ops, reads, sources, runs[-1].as_of),
+        *_of_freshness(ops, reads, sources, runs[-1].as_of, expected or Expected()),
         *_of_slices(_by(ops.rows(MappingRun), started, sources)),
         *_of_gaps(ops, sources),
         *_left_out(ops, started, sources),
@@ -93,25 +94,33 @@ def _of_reads(
 
 
 def _of_freshness(
-    ops: OpsDatabase, reads: Mapping[str, Sequence[SourceRun]], sources: Collection[str], as_of: datetime
+    ops: OpsDatabase,
+    reads: Mapping[str, Sequence[SourceRun]],
+    sources: Collection[str],
+    as_of: datetime,
+    expected: Expected,
 ) -> Iterator[Problem]:
     """Of sources whose last read did not fail: that is told already. as_of: of the last run."""
     for source in sources:
         if not reads.get(source) or reads[source][-1].state != "ok":
             continue
-        marks = {state.stream: state.complete_through for state in ops.rows(StreamState, source=source)}
-        late = sorted(name for name, mark in marks.items() if mark is None or as_of - mark > FRESH_FOR)
-        known = [mark for mark in marks.values() if mark is not None]
-        if late:
-            streams = ", ".join(late[:5]) + (", ..." if len(late) > 5 else "")
-            yield Problem(
-                "error",
-                "source_late",
-                source,
-                min(known, default=None),
-                f"not read completely for {FRESH_FOR.total_seconds() / 3600:.0f} hours: {streams}",
-                f"pacekeeper run --reread {source}",
-            )
+        late = lateness(ops, source, as_of=as_of, expected=expected)
+        if late.unread:
+            streams = ", ".join(late.unread[:5]) + (", ..." if len(late.unread) > 5 else "")
+            text = f"not read completely {_too_long(source, expected)}: {streams}"
+            yield Problem("error", "source_late", source, late.since, text, f"pacekeeper run --reread {source}")
+        if late.silent_since is not None:
+            text = f"it answers, and nothing new has come {_too_long(source, expected)}"
+            fix = "ask whoever sends or exports it; or correct `expected` in its settings"
+            yield Problem("warn", "source_silent", source, late.silent_since, text, fix)
+
+
+def _too_long(source: str, expected: Expected) -> str:
+    pace = expected.paces.get(source)
+    if pace == "weekly":
+        return "for over a week"
+    hours = f"for {FRESH_FOR.total_seconds() / 3600:.0f} hours"
+    return f"{hours} of business days" if pace == "business_days" else hours
 
 
 def _of_slices(mapped: Mapping[str, Sequence[MappingRun]]) -> Iterator[Problem]:

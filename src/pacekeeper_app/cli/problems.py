@@ -18,11 +18,11 @@ def problems(config: Config = None, as_json: Json = False) -> None:  # noqa: FBT
 
     from rich.markup import escape
 
-    from pacekeeper.ops.problems import standing_problems
+    from pacekeeper.ops.standing import problems_now
     from pacekeeper_app.cli.findings import plain_table
 
     home = open_home(config)
-    found = standing_problems(home.ops, sources=list(home.sources), now=datetime.now(UTC))
+    found = problems_now(home, now=datetime.now(UTC))
     if as_json:
         print_json([asdict(problem) for problem in found])
     elif not found:
