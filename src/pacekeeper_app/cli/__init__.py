@@ -9,6 +9,7 @@ import typer
 
 from pacekeeper.errors import PacekeeperError
 from pacekeeper_app.cli import (
+    backup,
     connectors,
     demo,
     doctor,
@@ -52,6 +53,8 @@ app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("export")(export.export)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(policy.app, name="policy")
 app.add_typer(new.app, name="new")
 
