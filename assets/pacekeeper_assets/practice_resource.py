@@ -50,11 +50,11 @@ class PracticeResource(dg.ConfigurableResource[PracticeHome]):
         return PracticeHome(load_settings(Path(self.config_path) if self.config_path else None, required=False))
 
 
-def start_run(home: PracticeHome, run_id: str, as_of: str | None) -> datetime:
+def start_run(home: PracticeHome, run_id: str, as_of: str | None, *, kind: str = "night") -> datetime:
     """Put the run on record and return the instant it judges by: the one asked for, else now."""
     now = datetime.now(UTC)
     moment = datetime.fromisoformat(as_of).astimezone(UTC) if as_of else now
-    home.ops.add([Run(run_id=run_id, as_of=moment, started_at=now)])
+    home.ops.add([Run(run_id=run_id, as_of=moment, started_at=now, kind=kind)])
     return moment
 
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dagster as dg
 
+from pacekeeper.errors import ConfigError
+from pacekeeper.home import PracticeHome
+from pacekeeper.landing.backfill import Backfill, land_backfill
 from pacekeeper.landing.night import land_sources
 from pacekeeper.landing.typing_sql import REASONS
 from pacekeeper.landing.versions import all_columns, schema_of
@@ -27,9 +31,25 @@ class SourceSpec:
 
 
 class LandingConfig(dg.Config):
-    """as_of: the instant the run judges by, ISO 8601 with offset; null = now."""
+    """as_of: the instant the run judges by, ISO 8601 with offset; null = now.
+
+    source, since, before: read this source alone, for what changed in this window (ISO 8601 with offset); null = read
+    every source for what changed since its last night.
+    """
 
     as_of: str | None = None
+    source: str | None = None
+    since: str | None = None
+    before: str | None = None
+
+    @property
+    def backfill(self) -> Backfill | None:
+        """The window asked for. Raises ConfigError where it is half a one."""
+        if self.source is None:
+            return None
+        if self.since is None or self.before is None:
+            raise ConfigError("a source is read for a window: give since and before")
+        return Backfill(self.source, datetime.fromisoformat(self.since), datetime.fromisoformat(self.before))
 
 
 def raw_key(source: str, stream: str) -> dg.AssetKey:
@@ -57,13 +77,9 @@ def landing_assets(sources: Sequence[SourceSpec], *, owners: Sequence[str]) -> d
         home = practice.home()
         with asset_border("landing"), home.only_run():
             home.create(MARTS.values())
-            as_of = start_run(home, context.run_id, config.as_of)
-            results = land_sources(
-                home,
-                run_id=context.run_id,
-                as_of=as_of,
-                on_progress=lambda source, stream, rows: progress.tell("read", f"{source}.{stream}", rows),
-            )
+            wanted = config.backfill
+            as_of = start_run(home, context.run_id, config.as_of, kind="night" if wanted is None else "backfill")
+            results = _land(home, wanted, run_id=context.run_id, as_of=as_of)
             ledger = home.ops.rows(StreamRun, run_id=context.run_id)
             reasons = home.ops.rows(StreamReason, run_id=context.run_id)
             rows = _current_rows(practice, ledger)
@@ -76,6 +92,18 @@ def landing_assets(sources: Sequence[SourceSpec], *, owners: Sequence[str]) -> d
         yield dg.MaterializeResult(asset_key=LANDING, metadata=_barrier_metadata(results, ledger))
 
     return landing
+
+
+def _land(home: PracticeHome, wanted: Backfill | None, *, run_id: str, as_of: datetime) -> list[SourceRun]:
+    def read(source: str, stream: str, rows: int) -> None:
+        progress.tell("read", f"{source}.{stream}", rows)
+
+    def landed(part: int, of: int) -> None:
+        progress.tell("part", f"{part}/{of}", part)
+
+    if wanted is None:
+        return land_sources(home, run_id=run_id, as_of=as_of, on_progress=read)
+    return [land_backfill(home, wanted, run_id=run_id, as_of=as_of, on_progress=read, on_slice=landed)]
 
 
 def plugin_health_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:

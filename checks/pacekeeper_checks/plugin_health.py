@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from pacekeeper.ops import SourceRun
+from pacekeeper.ops.costs import latest_reads
 from pacekeeper_assets import measure_plugin_failures
-from pacekeeper_assets.practice_resource import PracticeResource, asset_border, rows_of_run
+from pacekeeper_assets.practice_resource import PracticeResource, asset_border
 from pacekeeper_assets.raw import PLUGIN_HEALTH
 
 _MEASURES = "measure_plugins"
@@ -29,13 +29,13 @@ def plugin_health_checks(sources: Sequence[str]) -> dg.AssetChecksDefinition:
     )
 
     @dg.multi_asset_check(name="plugin_health_checks", specs=specs)
-    def check(context: dg.AssetCheckExecutionContext, practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
+    def check(practice: PracticeResource) -> Iterator[dg.AssetCheckResult]:
         with asset_border("plugin health checks"):
-            results = {r.source: r for r in rows_of_run(practice.home(), SourceRun, context.run.run_id)}
+            results = latest_reads(practice.home().ops)
         for source in sources:
             result = results.get(source)
             passed = result is not None and result.state == "ok"
-            message = "read completely" if passed else (result.message if result else "not read in this run")
+            message = "read completely" if passed else (result.message if result else "it has not been read")
             yield dg.AssetCheckResult(
                 asset_key=PLUGIN_HEALTH,
                 check_name=f"plugin_{source}",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,6 +46,8 @@ class ConnectorSettings(BaseModel):
 
 
 S = TypeVar("S", bound=ConnectorSettings)
+#: How far a read can be bounded: by what changed since and before, by what changed since, or not at all.
+Reach: TypeAlias = Literal["window", "since", "all"]
 MappingFunction = Callable[["RawTables"], "Table"]
 
 
@@ -159,6 +161,11 @@ class Connector(Generic[S]):
         """
         del window
         return None
+
+    def reach(self) -> Reach:
+        """How far the source can be asked for what changed in a `Window`; `window` where it honours `before`."""
+        tops = [stream for stream in self.streams if stream.child_of is None]
+        return "since" if any(stream.cursor is not None for stream in tops) else "all"
 
     def entity_mappings(self) -> Sequence[EntityMapping]:
         """Mappings of this source; a connector whose mappings depend on its settings overrides this."""

@@ -205,6 +205,8 @@ class Window:
 
     since: the earliest change any stream wants; `since_of` gives one stream's own.
     until: the run's as_of; records changed later may be left out.
+    before: only what changed before this instant is asked for (a backfill); a source that cannot be asked so gives all
+    since `since`. null = no bound. Nothing is concluded from what such a read lacks.
     resume: the last checkpoint of a read that did not end; empty where the last one did. Nothing of that read has
     landed.
     """
@@ -213,6 +215,7 @@ class Window:
     until: datetime | None = None
     per_stream: Mapping[str, datetime] = field(default_factory=dict)
     resume: Mapping[str, str] = field(default_factory=dict)
+    before: datetime | None = None
 
     def since_of(self, stream: str) -> datetime | None:
         """Earliest change this stream asks for; null = everything."""

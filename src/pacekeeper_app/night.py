@@ -17,6 +17,7 @@ from pacekeeper_app.run_end import RunState, run_ended
 if TYPE_CHECKING:
     from dagster import DagsterInstance, ExecuteInProcessResult
 
+    from pacekeeper.landing.backfill import Backfill
     from pacekeeper_assets.progress import Listener
 
 _DAGSTER_YAML = """\
@@ -56,6 +57,12 @@ class NightResult:
     def succeeded(self) -> bool:
         return not self.failures
 
+    def has_failed(self, home: PracticeHome, source: str) -> bool:
+        """Whether the run could not read or land a source."""
+        from pacekeeper.ops import SourceRun
+
+        return any(row.state != "ok" for row in home.ops.rows(SourceRun, run_id=self.run_id, source=source))
+
 
 def prepare_dagster(home: PracticeHome) -> None:
     """Make the practice's Dagster folder, with telemetry off and one writer at a time, where it is missing."""
@@ -66,11 +73,17 @@ def prepare_dagster(home: PracticeHome) -> None:
 
 
 def run_night(
-    home: PracticeHome, *, as_of: datetime | None, full: bool = False, listener: Listener | None = None
+    home: PracticeHome,
+    *,
+    as_of: datetime | None,
+    full: bool = False,
+    backfill: Backfill | None = None,
+    listener: Listener | None = None,
 ) -> NightResult:
     """Run the nightly job to its end. Raises RetryableError while another run of this practice is under way.
 
-    full: make every table again from what has landed, also what nothing has changed for.
+    full: make every table again from what has landed, also what nothing has changed for. backfill: read this alone,
+    instead of every source.
 
     Raises ConfigError where it could not even begin: without its hash secret, its policy or a data folder, or with an
     as_of before one that a source has been read as of (decision 3).
@@ -78,6 +91,7 @@ def run_night(
     with home.only_run(), _quiet():
         from dagster import DagsterInstance
 
+        from pacekeeper.landing.backfill import forget_slices
         from pacekeeper.mapping.kept import forget_everything
         from pacekeeper_app.definitions import NIGHTLY, build_definitions
         from pacekeeper_assets import MARTS, progress
@@ -99,7 +113,7 @@ def run_night(
                 raise_on_error=False,
                 tags={OWN_TAG: "true"},
                 run_config={
-                    "ops": {"landing": {"config": {"as_of": as_of.isoformat() if as_of else None}}},
+                    "ops": {"landing": {"config": _landing_config(as_of, backfill)}},
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
             )
@@ -108,7 +122,17 @@ def run_night(
             run_ended(home, night.run_id, state=state, started_at=started, ended_at=datetime.now(UTC))
             if not night.succeeded:
                 report_problems(home, instance)
+            elif backfill is not None and not night.has_failed(home, backfill.source):
+                forget_slices(home, backfill)
     return night
+
+
+def _landing_config(as_of: datetime | None, backfill: Backfill | None) -> dict[str, str | None]:
+    config = {"as_of": as_of.isoformat() if as_of else None}
+    if backfill is None:
+        return config
+    window = {"since": backfill.since.isoformat(), "before": backfill.before.isoformat()}
+    return {**config, "source": backfill.source, **window}
 
 
 def _refuse_the_past(home: PracticeHome, as_of: datetime | None) -> None:

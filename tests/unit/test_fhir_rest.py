@@ -76,6 +76,16 @@ def test_resources_are_numbered_through_all_pages() -> None:
         ]
 
 
+def test_a_backfill_asks_for_what_changed_in_its_window_alone() -> None:
+    with FhirServer(RESOURCES) as server, connected(server) as connector:
+        assert connector.reach() == "window"
+        begin, end = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2))
+        window = Window(since=begin, per_stream={"patient": begin}, before=end)
+        pages = list(connector.read([stream(connector, "patient")], window))
+        assert len(documents(pages)) == 4, "p4 was changed at the end, which is not part of the window"
+        assert not [request for request in server.requests if "_history" in request]
+
+
 def test_a_read_of_changes_asks_for_those_since() -> None:
     with FhirServer(RESOURCES) as server, connected(server) as connector:
         (text,) = documents(read(connector, since=datetime(2026, 1, 15, tzinfo=UTC)))

@@ -40,14 +40,19 @@ class RedcapApi:
         """Unique names of the events of a longitudinal project."""
         return frozenset(text_of(row.get("unique_event_name")) for row in self._list("event"))
 
-    def record_ids(self, field: str, *, since: datetime | None, zone: str | None) -> list[str]:
+    def record_ids(
+        self, field: str, *, since: datetime | None, zone: str | None, before: datetime | None = None
+    ) -> list[str]:
         """Identifiers of every record, or of those that the server's log says were made or changed after `since`.
 
-        zone: the server's, whose wall clock the API compares with.
+        before: with `since`, only those made or changed before it. zone: the server's, whose wall clock the API
+        compares with.
         """
         asked = {"fields[0]": field}
         if since is not None:
-            asked["dateRangeBegin"] = since.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M:%S")
+            asked["dateRangeBegin"] = _wall_clock(since, zone)
+            if before is not None:
+                asked["dateRangeEnd"] = _wall_clock(before, zone)
         rows = self._records(asked)
         return list(dict.fromkeys(name for row in rows if (name := _id_of(row, field))))
 
@@ -110,3 +115,7 @@ class RedcapApi:
 
 def _id_of(row: Any, field: str) -> str:
     return text_of(row.get(field)) if isinstance(row, Mapping) else ""
+
+
+def _wall_clock(moment: datetime, zone: str | None) -> str:
+    return moment.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M:%S")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, SecretStr
 
+from pacekeeper.connector import Reach
 from pacekeeper.errors import ConfigError
 from pacekeeper.stream import Page, Rejected, Stream, Window
 from pacekeeper_connectors.questionnaire import SurveyConnector, SurveySettings
@@ -93,7 +94,7 @@ class Redcap(SurveyConnector[RedcapSettings]):
         if self.settings.incremental:
             known = [window.since_of(name) for name in ("response", "client")]
             since = None if None in known else min(moment for moment in known if moment is not None)
-        ids = api.record_ids(record_id, since=since, zone=self._zone)
+        ids = api.record_ids(record_id, since=since, zone=self._zone, before=window.before)
         read_at = self._server_time(window) if self.settings.incremental else None
         seen: set[str] = set()
         if site.staff_survey is not None:
@@ -107,6 +108,9 @@ class Redcap(SurveyConnector[RedcapSettings]):
             else:
                 sheets = list(reader.client_sheets(rows))
                 yield from client_pages(sheets, rejected=rejected, read_at=read_at, seen=seen)
+
+    def reach(self) -> Reach:
+        return "window" if self.settings.incremental else "all"
 
     def look(self) -> str:
         self._prepared(self._api)

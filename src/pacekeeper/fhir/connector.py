@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import pyarrow as pa
 
-from pacekeeper.connector import Connector, Health, SourceContext
+from pacekeeper.connector import Connector, Health, Reach, SourceContext
 from pacekeeper.errors import ConfigError, DataError, FatalError, PacekeeperError
 from pacekeeper.fhir.folder import FolderReader
 from pacekeeper.fhir.history import NOT_READ, HistoryReader, past_page
@@ -134,6 +134,12 @@ class FhirConnector(Connector[F]):
         yield from reader.pages()
         self.skipped = reader.skipped
 
+    def reach(self) -> Reach:
+        """Searches honour the whole window; exports begin with it, and files are read whole."""
+        if self.folder is not None:
+            return "all"
+        return "since" if any(self.is_exported(stream) for stream in self.streams) else "window"
+
     def _read_server(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
         top_level = [s for s in streams if s.child_of is None and s.resource_type in self.resource_types]
         by_export = [stream for stream in top_level if self.is_exported(stream)]
@@ -200,6 +206,7 @@ class FhirConnector(Connector[F]):
             since=since,
             parameters=self.search_parameters(stream),
             has_usable_cursor=self.has_usable_cursor(stream),
+            before=window.before,
         )
         yield from self._with_told(pages, [stream], window)
         yield from self._since(stream, window)
@@ -218,7 +225,7 @@ class FhirConnector(Connector[F]):
 
     def _told(self, page: Page, rows: JsonLines, stream: Stream, window: Window) -> Iterator[Page]:
         # What the history of the whole type tells since the last read needs no call for each resource.
-        with_past = stream.cursor is not None and not self._tells_since(stream, window)
+        with_past = stream.cursor is not None and window.before is None and not self._tells_since(stream, window)
         kind = stream.resource_type or ""
         told = [self.history.told(kind, str(text), with_past=with_past) for text in rows.documents.to_pylist()]
         yield replace(page, rows=replace(rows, documents=pa.array([document for document, _ in told], pa.string())))
@@ -235,7 +242,8 @@ class FhirConnector(Connector[F]):
 
     def _tells_since(self, stream: Stream, window: Window) -> bool:
         since = window.since_of(stream.name) if stream.cursor is not None else None
-        return since is not None and since > BEGINNING and self._has_history(stream, "type")
+        is_bounded = window.before is not None  # a history cannot be
+        return since is not None and since > BEGINNING and not is_bounded and self._has_history(stream, "type")
 
     def _has_history(self, stream: Stream, level: Literal["type", "instance"]) -> bool:
         return self.settings.use_history and self.reader.capability.has_history(stream.resource_type or "", level)

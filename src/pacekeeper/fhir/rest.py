@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pacekeeper.errors import DataError, RetryableError
 from pacekeeper.fhir.capability import Capability
-from pacekeeper.fhir.search_page import ACCEPT, PageExpired, SearchPage, SearchPages
+from pacekeeper.fhir.search_page import ACCEPT, BOTH, PageExpired, SearchPage, SearchPages
 from pacekeeper.fhir.stamps import all_since, without_stamp
 from pacekeeper.stream import JsonLines, Page, Stream
 
@@ -65,9 +65,11 @@ class RestReader:
         since: datetime | None,
         parameters: Mapping[str, str],
         has_usable_cursor: bool = True,
+        before: datetime | None = None,
     ) -> Iterator[Page]:
         """Pages of one stream's resources changed at or after `since`; of all of them where it is null.
 
+        before: with `since`, only those changed before it.
         Resources are numbered through all pages. The first page carries the server's own time as watermark: when the
         search began, so that what changes while it is being read is read again next time. Where the server cannot be
         asked for changes, everything is read, and the pages say so. A search whose next page has expired begins anew;
@@ -79,7 +81,8 @@ class RestReader:
         must_be_whole = not has_usable_cursor or (since is not None and since < BEGINNING + timedelta(days=1))
         asked = dict(parameters)
         if since is not None and not must_be_whole:
-            asked["_lastUpdated"] = "ge" + since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            bounds = [f"ge{_utc(since)}", *([] if before is None else [f"lt{_utc(before)}"])]
+            asked["_lastUpdated"] = BOTH.join(bounds)
         asked = {name: value for name, value in asked.items() if self.capability.can_search(kind, name)}
         if self.page_size is not None:
             asked["_count"] = str(self.page_size)
@@ -179,3 +182,7 @@ class RestReader:
         again = self._search.get(page.kind, asked).stamps
         both = page.stamps.keys() & again.keys()
         return bool(both) and all(page.stamps[name] != again[name] for name in both)
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

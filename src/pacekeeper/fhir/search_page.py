@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -106,6 +106,10 @@ class SearchPage:
         return None
 
 
+#: Between two values of one parameter, both of which must hold.
+BOTH = " & "
+
+
 @dataclass
 class SearchPages:
     """Asks one server for pages."""
@@ -116,7 +120,7 @@ class SearchPages:
 
     def get(self, kind: str, asked: Mapping[str, str], *, allow: Collection[int] = ()) -> SearchPage:
         """The first page of a search. allow: statuses that count as an empty page, which is then `is_refused`."""
-        return self._read(kind, kind, dict(asked), None, allow)
+        return self._read(kind, kind, {name: value.split(BOTH) for name, value in asked.items()}, None, allow)
 
     def try_get(self, kind: str, asked: Mapping[str, str], *, is_offered: bool) -> SearchPage | None:
         """The first page of a search that may be refused for its parameters; null for a type that is not there.
@@ -146,7 +150,12 @@ class SearchPages:
                 raise PageExpired
 
     def _read(
-        self, kind: str, address: str, asked: dict[str, str], relative_to: httpx.URL | None, allow: Collection[int]
+        self,
+        kind: str,
+        address: str,
+        asked: Mapping[str, Sequence[str]],
+        relative_to: httpx.URL | None,
+        allow: Collection[int],
     ) -> SearchPage:
         wait = _WAIT
         for _ in range(self._attempts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -44,6 +44,7 @@ def load_source(
     work_dir: Path,
     rejected_limit: float = 1.0,
     fingerprints: Mapping[str, str] | None = None,
+    is_backfill: bool = False,
 ) -> list[StreamRun]:
     """Land one source's complete read, move its stream state, return its landing ledger.
 
@@ -56,7 +57,8 @@ def load_source(
 
     A read that lacks something leaves its streams' state where it was (`landing.gaps`).
 
-    fingerprints: by stream, what this read's declarations were; kept beside the stream's state.
+    fingerprints: by stream, what this read's declarations were; kept beside the stream's state. is_backfill: it was
+    read beside the nights, so that cursors, gaps and how far streams are complete stay as they are.
     """
     source = manifest.source
     work_dir = work_dir / source
@@ -94,6 +96,10 @@ def load_source(
         ops.add([*ledger, *reasons])
         _refuse(unbalanced)
     lossy = _lossy_streams(streams, ledger, rejected_limit)
+    if is_backfill:
+        ops.add([*ledger, *reasons])
+        _refuse_lossy(source, lossy, rejected_limit)
+        return ledger
     before, gaps = ops.rows(StreamState, source=source), gaps_of(manifest)
     moved = _states(manifest, streams, found, before, as_of=as_of, fingerprints=fingerprints or {})
     states = held_back(moved, before, gaps, streams)
@@ -102,12 +108,7 @@ def load_source(
     ops.add([*ledger, *reasons, *gaps, *(state for state in states if state.stream not in lossy)])
     # Last, so that a kill in between leaves a gap too many, never one too few.
     remove_closed(ops, source, gaps, unsure=lossy)
-    if lossy:
-        raise DataError(
-            f"source {source}: more than {rejected_limit:.0%} of the rows of {', '.join(sorted(lossy))} were rejected; "
-            "what depends on them is unknown. See `pacekeeper quarantine list`, then correct the source, its "
-            f"default_tz or quarantine_limit in [sources.{source}]"
-        )
+    _refuse_lossy(source, lossy, rejected_limit)
     if manifest.mark is not None and not gaps:
         with warehouse.connect() as connection:
             note(connection, schema_of(source), manifest.mark)
@@ -130,6 +131,16 @@ def complete_again(ops: OpsDatabase, source: str, *, run_id: str, as_of: datetim
         for state in states
     ]
     ops.add([*states, *entries])
+
+
+def _refuse_lossy(source: str, lossy: Collection[str], limit: float) -> None:
+    """Raise DataError where streams lost more of their rows than they may."""
+    if lossy:
+        raise DataError(
+            f"source {source}: more than {limit:.0%} of the rows of {', '.join(sorted(lossy))} were rejected; "
+            "what depends on them is unknown. See `pacekeeper quarantine list`, then correct the source, its "
+            f"default_tz or quarantine_limit in [sources.{source}]"
+        )
 
 
 def _refuse(unbalanced: Sequence[StreamRun]) -> NoReturn:

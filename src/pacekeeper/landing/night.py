@@ -31,7 +31,7 @@ _READING = tuple(f"pacekeeper.{name}" for name in ("columns", "fhir", "hl7v2", "
 
 
 @dataclass(frozen=True)
-class _Ready:
+class Ready:
     """A source that can be read. fingerprints: by stream, what this read is made by."""
 
     streams: Sequence[Stream]
@@ -56,18 +56,18 @@ def land_sources(
     home.hash_key()
     home.clear_work()
     home.spool_dir.mkdir(parents=True, mode=0o700)
-    ready: dict[str, _Ready] = {}
+    ready: dict[str, Ready] = {}
     results: list[SourceRun] = []
     marks = _marks(home)
     for source in home.sources:
         try:
-            ready[source] = _prepare(home, source, run_id=run_id, as_of=as_of, mark=marks.get(source))
+            ready[source] = prepare(home, source, run_id=run_id, as_of=as_of, mark=marks.get(source))
         except PacekeeperError as error:
-            results.append(_failed(home, run_id, source, type(error).__name__, str(error)))
+            results.append(failed_read(home, run_id, source, type(error).__name__, str(error)))
     home.ops.add(results)
     with closing(extractor([found.request for found in ready.values()], on_progress=on_progress)) as extractions:
         for extraction in extractions:
-            result = _land(home, extraction, ready[extraction.source], run_id=run_id, as_of=as_of)
+            result = land_extraction(home, extraction, ready[extraction.source], run_id=run_id, as_of=as_of)
             home.ops.add([result])
             results.append(result)
             shutil.rmtree(extraction.folder, ignore_errors=True)
@@ -84,7 +84,19 @@ def _marks(home: PracticeHome) -> dict[str, str]:
     return {source: mark for source, mark in found.items() if mark is not None}
 
 
-def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime, mark: str | None) -> _Ready:
+def prepare(
+    home: PracticeHome,
+    source: str,
+    *,
+    run_id: str,
+    as_of: datetime,
+    mark: str | None = None,
+    window: tuple[datetime, datetime] | None = None,
+) -> Ready:
+    """What is needed to read a source. mark: of its last good read. window: of a backfill, from and before.
+
+    Raises ConfigError and PluginError.
+    """
     settings = home.sources[source]
     connector = home.connector(source)
     with plugin_border(source, settings.connector):
@@ -97,14 +109,15 @@ def _prepare(home: PracticeHome, source: str, *, run_id: str, as_of: datetime, m
         folder=str(home.spool_dir / run_id / source),
         key_path=str(home.key_path),
         as_of=as_of.isoformat(),
-        since=_since(home, source, streams, made_by),
-        checkpoint_path=str(home.checkpoint_path(source)),
+        since=_since(home, source, streams, made_by) if window is None else _begins(streams, window[0]),
+        checkpoint_path=str(home.checkpoint_path(source if window is None else f"{source}.backfill")),
         made_by=digest(
             made_by, plugin_fingerprint(type(connector)), code_fingerprint(_READING), settings.quarantine_limit
         ),
-        mark=mark if _is_read(home, source, made_by) else None,
+        mark=mark if window is None and _is_read(home, source, made_by) else None,
+        before=None if window is None else window[1].isoformat(),
     )
-    return _Ready(streams, made_by, Request(job, settings.deadline_minutes * 60, settings.account))
+    return Ready(streams, made_by, Request(job, settings.deadline_minutes * 60, settings.account))
 
 
 def _is_read(home: PracticeHome, source: str, made_by: dict[str, str]) -> bool:
@@ -132,10 +145,18 @@ def _since(home: PracticeHome, source: str, streams: Sequence[Stream], made_by: 
     return since_of(marks)
 
 
-def _land(home: PracticeHome, extraction: Extraction, ready: _Ready, *, run_id: str, as_of: datetime) -> SourceRun:
+def _begins(streams: Sequence[Stream], moment: datetime) -> dict[str, str]:
+    """Where a backfill's read of each stream starts; one that has no cursor is read whole."""
+    return {s.name: moment.isoformat() for s in streams if s.child_of is None and s.cursor is not None}
+
+
+def land_extraction(
+    home: PracticeHome, extraction: Extraction, ready: Ready, *, run_id: str, as_of: datetime
+) -> SourceRun:
+    """Load what was read of a source; a failure of either is the result, not yet on record."""
     source = extraction.source
     if extraction.manifest is None:
-        return _failed(
+        return failed_read(
             home, run_id, source, extraction.error_class or "FatalError", extraction.message or "", extraction.seconds
         )
     began = time.monotonic()
@@ -155,11 +176,12 @@ def _land(home: PracticeHome, extraction: Extraction, ready: _Ready, *, run_id: 
             work_dir=home.work_dir / run_id,
             rejected_limit=home.sources[source].quarantine_limit,
             fingerprints=ready.fingerprints,
+            is_backfill=ready.request.job.before is not None,
         )
     except PacekeeperError as error:
-        return _failed(home, run_id, source, type(error).__name__, str(error), extraction.seconds)
+        return failed_read(home, run_id, source, type(error).__name__, str(error), extraction.seconds)
     except Exception as error:  # noqa: BLE001 - one source's fault stops no other; the text may hold data
-        return _failed(home, run_id, source, "FatalError", f"landing failed: {describe(error)}", extraction.seconds)
+        return failed_read(home, run_id, source, "FatalError", f"landing failed: {describe(error)}", extraction.seconds)
     for row in ledger:
         _tell(row, seconds=extraction.seconds + time.monotonic() - began)
     _tell_remarks(extraction.manifest)
@@ -205,9 +227,10 @@ def _tell_remarks(manifest: Manifest) -> None:
             _log.warning("stream incomplete", extra=found)
 
 
-def _failed(
+def failed_read(
     home: PracticeHome, run_id: str, source: str, error_class: str, message: str, seconds: float = 0.0
 ) -> SourceRun:
+    """The result of a source that could not be read or landed."""
     return SourceRun(
         run_id=run_id,
         source=source,

@@ -30,6 +30,7 @@ class Job:
 
     checkpoint_path: where an interrupted read leaves how it is taken up; null = nowhere. made_by: digest of the code
     and settings that read. mark: that of the last good read; null = the source is read whatever it holds.
+    before: of a backfill, the end of its window; such a read is never the whole truth.
     """
 
     config: str | None
@@ -42,6 +43,7 @@ class Job:
     checkpoint_path: str | None = None
     made_by: str = ""
     mark: str | None = None
+    before: str | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -90,9 +92,10 @@ def run_job(
         until=as_of,
         per_stream=since,
         resume={} if kept is None else read_checkpoint(kept),
+        before=None if job.before is None else datetime.fromisoformat(job.before),
     )
     with plugin_border(job.source, source.connector):
-        content = connector.content_mark(window)
+        content = None if job.before is not None else connector.content_mark(window)
     mark = None if content is None or window.resume else digest(job.made_by, key.key_id, content)
     if mark is not None and mark == job.mark:
         write_manifest(folder, Manifest(job.source, key.key_id, {}, mark=mark, is_unchanged=True))
@@ -131,7 +134,8 @@ def run_job(
                 stream.name: stream_manifest(
                     boundary.counts[stream.name],
                     watermark=watermarks.get(stream.name),
-                    was_full=whole_streams.get(_root(stream.name, parents), _root(stream.name, parents) not in since),
+                    was_full=job.before is None
+                    and whole_streams.get(_root(stream.name, parents), _root(stream.name, parents) not in since),
                 )
                 for stream in streams
             },

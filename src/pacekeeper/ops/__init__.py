@@ -3,6 +3,7 @@
 from pacekeeper.ops.alert_tables import Alert, AlertDelivery, AlertEvent, AlertMark, AlertNote, AlertPolicy
 from pacekeeper.ops.database import OpsDatabase
 from pacekeeper.ops.tables import (
+    BackfillSlice,
     EntityState,
     MappingReason,
     MappingRun,
@@ -23,6 +24,7 @@ __all__ = [
     "AlertMark",
     "AlertNote",
     "AlertPolicy",
+    "BackfillSlice",
     "EntityState",
     "MappingReason",
     "MappingRun",

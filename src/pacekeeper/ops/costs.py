@@ -33,6 +33,13 @@ class SourceCost:
     mean_calls: float
 
 
+def latest_reads(ops: OpsDatabase) -> dict[str, SourceRun]:
+    """How the latest read of every source ended, by source; not every run reads all of them."""
+    at = {run.run_id: run.started_at for run in ops.rows(Run)}
+    known = (row for row in ops.rows(SourceRun) if row.run_id in at)
+    return {row.source: row for row in sorted(known, key=lambda row: at[row.run_id])}
+
+
 def source_costs(ops: OpsDatabase, *, sources: Collection[str]) -> list[SourceCost]:
     """Costs of every source that has been read, by name."""
     at = {run.run_id: run.started_at for run in ops.rows(Run)}

@@ -20,6 +20,7 @@ Row = TypeVar("Row", bound=SQLModel)
 _MODELS: tuple[type[SQLModel], ...] = (
     tables.Run,
     tables.SourceRun,
+    tables.BackfillSlice,
     tables.StreamRun,
     tables.StreamReason,
     tables.StreamState,

@@ -36,6 +36,7 @@ class Run(SQLModel, table=True):
     started_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     state: str = "running"  # running | success | failed | killed
+    kind: str = "night"  # night | backfill
 
 
 class SourceRun(SQLModel, table=True):
@@ -50,6 +51,14 @@ class SourceRun(SQLModel, table=True):
     message: str | None = None
     seconds: float = 0.0
     calls: int = 0
+
+
+class BackfillSlice(SQLModel, table=True):
+    """A part of a backfill that has landed. Rows of a backfill go when a run has published it."""
+
+    source: str = Field(primary_key=True)
+    since: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    before: datetime = Field(primary_key=True, sa_type=UtcDateTime)
 
 
 class StreamRun(SQLModel, table=True):

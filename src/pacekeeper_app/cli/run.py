@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacekeeper.errors import ConfigError
 from pacekeeper_app.cli.console import make_console
 from pacekeeper_app.cli.options import EXIT_FAILED, EXIT_INCOMPLETE, Config, named_source, open_home, parse_as_of
 
@@ -46,7 +47,30 @@ Full = Annotated[
 ]
 
 
-def run(config: Config = None, as_of: AsOf = None, reread: Reread = None, full: Full = False) -> None:  # noqa: FBT002 - typer
+Source = Annotated[
+    str | None,
+    typer.Option("--source", help="Read this source alone, for the days --from to --to.", show_default=False),
+]
+First = Annotated[
+    str | None, typer.Option("--from", metavar="DAY", help="First day, with --source.", show_default=False)
+]
+Last = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DAY", help="Last day, with --source. Default: today.", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="With --source: do not ask whether to read it.")]
+
+
+def run(
+    config: Config = None,
+    as_of: AsOf = None,
+    reread: Reread = None,
+    full: Full = False,  # noqa: FBT002 - typer
+    source: Source = None,
+    first: First = None,
+    last: Last = None,
+    yes: Yes = False,  # noqa: FBT002 - typer
+) -> None:
     """Read every source, land, map, build the marts, judge, check and publish. Costs what changed.
 
     Ends with 0 when everything worked (breaches are findings, not failures), 3 when a source failed or a slice was
@@ -54,11 +78,34 @@ def run(config: Config = None, as_of: AsOf = None, reread: Reread = None, full: 
     """
     home = open_home(config)
     console = make_console()
+    if source is not None or first is not None or last is not None:
+        raise typer.Exit(_run_backfill(home, console, source, first, last, is_agreed=yes, others=(as_of, reread, full)))
     moment = parse_as_of(as_of, home.settings.practice.home_tz)
-    for source in reread or ():
-        home.ops.read_whole_next(named_source(home, source))
+    for name in reread or ():
+        home.ops.read_whole_next(named_source(home, name))
     night = run_with_progress(home, console, as_of=moment, full=full)
     raise typer.Exit(report_night(home, console, night))
+
+
+def _run_backfill(
+    home: PracticeHome,
+    console: Console,
+    source: str | None,
+    first: str | None,
+    last: str | None,
+    *,
+    is_agreed: bool,
+    others: tuple[object, ...],
+) -> int:
+    """The exit code of a backfill. others: options that it does not go with."""
+    from pacekeeper_app.cli.backfill import parse_backfill, run_backfill
+
+    if any(others):
+        raise ConfigError("--source reads one source for a window: --as-of, --reread and --full do not go with it")
+    if source is None:
+        raise ConfigError("--from and --to need --source, the source to read")
+    wanted = parse_backfill(home, source, first, last)
+    return report_night(home, console, run_backfill(home, console, wanted, is_agreed=is_agreed))
 
 
 def run_with_progress(
