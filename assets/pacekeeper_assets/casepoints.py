@@ -43,20 +43,17 @@ def rated(cases: Table, tables: CanonicalTables, *, by: Sequence[str]) -> Table:
         rated_episode="episode_key",
         rated_no=day_number(ratings.effective_from),
     )
-    joined = cases.left_join(
-        ratings,
-        [
-            cases.episode_key == ratings.rated_episode,
-            ratings.rated_no <= cases.last_no,
-            ratings.clinician_key.isnull() | (ratings.rated_person == cases.person_key),
-        ],
+    # An outer join on more than equal keys compares every case with every rating; this one meets those of its episode.
+    met = cases.inner_join(ratings, cases.episode_key == ratings.rated_episode)
+    met = met.filter(
+        (met.rated_no <= met.last_no) & (met.clinician_key.isnull() | (met.rated_person == met.person_key))
     )
     latest = ibis.window(
-        group_by=list(by),
-        order_by=[joined.rated_no.desc(), joined.is_own.desc(), joined.case_weight_key.desc()],
+        group_by=list(by), order_by=[met.rated_no.desc(), met.is_own.desc(), met.case_weight_key.desc()]
     )
-    placed = joined.mutate(place=ibis.row_number().over(latest))
-    return placed.filter(placed.place == 0).select(*cases.columns, "weight", "method")
+    placed = met.mutate(place=ibis.row_number().over(latest))
+    found = placed.filter(placed.place == 0).select(*by, "weight", "method")
+    return cases.left_join(found, list(by)).select(*cases.columns, "weight", "method")
 
 
 def carried_week(looks: Table, tables: CanonicalTables) -> Table:
