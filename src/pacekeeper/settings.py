@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 FILE_NAME = "pacekeeper.toml"
 #: Names the settings file, when it is neither in the working directory nor above it.
 FILE_VARIABLE = "PACEKEEPER_CONFIG"
-_SECTIONS = ("practice", "policy", "identity", "warehouse", "operations", "sources")
+_SECTIONS = ("practice", "policy", "identity", "warehouse", "operations", "alerts", "sources")
 #: dlt loads source `ehr` by way of schema `raw_ehr_staging`; the others stand for rows that come from no source.
 _TAKEN_NAMES = frozenset({"settings", "derived"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -129,6 +129,18 @@ class OperationsSettings(_Section):
     )
     heartbeat_url: SecretStr | None = Field(
         default=None, description="asked (GET) after every good night: a monitor that alerts when nobody asks"
+    )
+
+
+class AlertSettings(_Section):
+    """`[alerts]`: who is told of breaches. Without a directory they are on record, and nobody is told."""
+
+    directory: Path | None = Field(
+        default=None, description="TOML file of people and addresses, mode 0600; relative to the settings file"
+    )
+    dry_run: bool = Field(default=False, description="true: what would be sent is on record, and nothing is sent")
+    routes: dict[str, dict[str, Any]] = Field(
+        default={}, description="laid over the shipped routing table, by class or guardrail"
     )
 
 
@@ -220,6 +232,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     operations: OperationsSettings = OperationsSettings()
+    alerts: AlertSettings = AlertSettings()
     sources: dict[str, SourceSettings] = {}
     home: Path = Field(default_factory=Path.cwd)
     file: Path | None = None
@@ -238,6 +251,11 @@ class Settings(BaseSettings):
     def crosswalk_file(self) -> Path | None:
         """Absolute path of the crosswalk file; null = there is none."""
         return None if self.identity.crosswalk is None else (self.home / self.identity.crosswalk).resolve()
+
+    @property
+    def directory_file(self) -> Path | None:
+        """Absolute path of the directory file; null = there is none."""
+        return None if self.alerts.directory is None else (self.home / self.alerts.directory).resolve()
 
     @field_validator("sources")
     @classmethod

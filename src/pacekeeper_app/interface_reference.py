@@ -42,6 +42,7 @@ def settings_markdown() -> str:
         "identity": s.IdentitySettings,
         "warehouse": s.WarehouseSettings,
         "operations": s.OperationsSettings,
+        "alerts": s.AlertSettings,
         "sources.<name>": s.SourceSettings,
     }
     lines = [

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.verdict_table import VerdictTable, period
+from tests.verdict_table import VerdictTable, period
 
 from pacekeeper.alerts.derive import derive
 from pacekeeper.ops import Alert, OpsDatabase

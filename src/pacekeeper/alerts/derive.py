@@ -36,9 +36,8 @@ def derive(session: Session, ops: OpsDatabase, *, now: datetime) -> list[AlertEv
         alerts.append(alert)
         event = _event(alert, step, now)
         events[event.event_id] = event
-    known = {event.event_id for event in ops.rows(AlertEvent)} if events else set()
+    known = {event.event_id for event in ops.rows_among(AlertEvent, "event_id", events)}
     new = [event for event_id, event in events.items() if event_id not in known]
-    # What closes and opens again at once comes last as what it is now.
     ops.add([*alerts, *new, *seen.marks, *(AlertPolicy(policy_version=version) for version in seen.policies)])
     return new
 
@@ -53,13 +52,10 @@ def forget_alerts(ops: OpsDatabase, subjects: Iterable[str]) -> int:
     """Take everything about these subjects out of the outbox; how many alerts it was."""
     from pacekeeper.ops import AlertDelivery, AlertNote
 
-    wanted = set(subjects)
-    alerts = [alert for alert in ops.rows(Alert) if alert.subject_key in wanted]
-    refs = {alert.ref for alert in alerts}
-    rows: list[SQLModel] = [event for event in ops.rows(AlertEvent) if event.ref in refs]
-    rows += [delivery for delivery in ops.rows(AlertDelivery) if delivery.ref in refs]
-    rows += [note for note in ops.rows(AlertNote) if note.ref in refs]
-    ops.remove([*rows, *alerts])
+    alerts = ops.rows_among(Alert, "subject_key", subjects)
+    refs = [alert.ref for alert in alerts]
+    rows: list[SQLModel] = [*ops.rows_among(AlertEvent, "ref", refs), *ops.rows_among(AlertDelivery, "ref", refs)]
+    ops.remove([*rows, *ops.rows_among(AlertNote, "ref", refs), *alerts])
     return len(alerts)
 
 

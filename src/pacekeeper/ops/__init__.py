@@ -1,6 +1,6 @@
 """The operational database."""
 
-from pacekeeper.ops.alert_tables import Alert, AlertDelivery, AlertEvent, AlertMark, AlertNote, AlertPolicy
+from pacekeeper.ops.alert_tables import Alert, AlertDelivery, AlertDrain, AlertEvent, AlertMark, AlertNote, AlertPolicy
 from pacekeeper.ops.database import OpsDatabase
 from pacekeeper.ops.tables import (
     BackfillSlice,
@@ -20,6 +20,7 @@ from pacekeeper.ops.tables import (
 __all__ = [
     "Alert",
     "AlertDelivery",
+    "AlertDrain",
     "AlertEvent",
     "AlertMark",
     "AlertNote",

@@ -79,6 +79,7 @@ class AlertDelivery(SQLModel, table=True):
     due_at: datetime = Field(sa_type=UtcDateTime)
     at: datetime = Field(sa_type=UtcDateTime)
     message_id: str | None = None
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class AlertNote(SQLModel, table=True):
@@ -95,6 +96,17 @@ class AlertNote(SQLModel, table=True):
     by: str
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None
+
+
+class AlertDrain(SQLModel, table=True):
+    """One row for the last time the outbox was seen to, and one for since when people are told.
+
+    error: why it could not be seen to; null = it went well.
+    """
+
+    name: str = Field(default="last", primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    error: str | None = None
 
 
 class AlertMark(SQLModel, table=True):

@@ -16,6 +16,8 @@ from pacekeeper.errors import FatalError
 from pacekeeper.ops import alert_tables, tables
 
 Row = TypeVar("Row", bound=SQLModel)
+#: SQLite takes so many values in one statement, in any of its versions.
+_VALUES_AT_ONCE = 900
 
 _MODELS: tuple[type[SQLModel], ...] = (
     tables.Run,
@@ -34,6 +36,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     alert_tables.AlertEvent,
     alert_tables.AlertDelivery,
     alert_tables.AlertNote,
+    alert_tables.AlertDrain,
     alert_tables.AlertMark,
     alert_tables.AlertPolicy,
 )
@@ -100,6 +103,24 @@ class OpsDatabase:
             query = query.where(getattr(model, name) == value)
         with Session(self.engine, expire_on_commit=False) as session:
             return session.exec(query).all()
+
+    def rows_among(self, model: type[Row], column: str, values: Iterable[str]) -> list[Row]:
+        """Rows of a table whose column is one of the values."""
+        wanted = sorted(set(values))
+        found: list[Row] = []
+        with Session(self.engine, expire_on_commit=False) as session:
+            for start in range(0, len(wanted), _VALUES_AT_ONCE):
+                part = wanted[start : start + _VALUES_AT_ONCE]
+                found += session.exec(select(model).where(getattr(model, column).in_(part))).all()
+        return found
+
+    def has(self, model: type[Row], **equal: object) -> bool:
+        """Whether there is a row whose columns equal the given values."""
+        query = select(model)
+        for name, value in equal.items():
+            query = query.where(getattr(model, name) == value)
+        with Session(self.engine) as session:
+            return session.exec(query.limit(1)).first() is not None
 
     def remove(self, rows: Iterable[SQLModel]) -> None:
         """Delete rows that `rows` has returned, in one transaction."""

@@ -9,6 +9,7 @@ import typer
 
 from pacekeeper.errors import PacekeeperError
 from pacekeeper_app.cli import (
+    alerts,
     backup,
     connectors,
     demo,
@@ -44,6 +45,7 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("problems")(problems.problems)
+app.add_typer(alerts.app, name="alerts")
 app.command("verdicts")(verdicts.verdicts)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(connectors.app, name="connectors")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from pacekeeper.engine.duckdb import Connection
+from pacekeeper.home import PracticeHome
 
 _COLUMNS = (
     "subject_kind VARCHAR, subject_key VARCHAR, guardrail_id VARCHAR, period VARCHAR, period_start TIMESTAMPTZ, "
@@ -21,7 +22,7 @@ _RESPONSE = (
 )
 _OTHERS = {
     "marts.systemic_signal": "guardrail_id VARCHAR, week_id DATE, classification VARCHAR, evaluable_n BIGINT, "
-    "out_of_band_n BIGINT",
+    "out_of_band_n BIGINT, systemic_inputs VARCHAR",
     "canonical.person_match": "source VARCHAR, clinician_key VARCHAR, person_key VARCHAR",
     "canonical.clinician_identifier": "source VARCHAR, clinician_key VARCHAR, domain VARCHAR, match_key VARCHAR",
     "canonical.supervision_link": "source VARCHAR, clinician_key VARCHAR, supervisor_key VARCHAR, kind VARCHAR, "
@@ -86,6 +87,15 @@ class VerdictTable:
                 start + timedelta(weeks=1),
             ],
         )
+
+    def publish(self, home: PracticeHome) -> None:
+        """Make them the readers' copy of a practice."""
+        home.published_dir.mkdir(parents=True, exist_ok=True)
+        home.read_copy.unlink(missing_ok=True)
+        (name,) = self.session.raw.execute("SELECT current_database()").fetchall()[0]
+        self.session.execute(f"ATTACH '{home.read_copy}' AS copy_of")
+        self.session.execute(f"COPY FROM DATABASE {name} TO copy_of")
+        self.session.execute("DETACH copy_of")
 
 
 def period(week: int) -> str:
