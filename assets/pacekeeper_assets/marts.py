@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from pacekeeper.alerts.drain import drain_after_run
 from pacekeeper.contract import ENTITIES
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.made import digest, made_from, making, note
@@ -145,6 +146,7 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
             ended_at = datetime.now(UTC)
             home.ops.finish_run(context.run_id, state="success", ended_at=ended_at)
             beat(home.settings, at=ended_at)
+            drain_after_run(home, now=ended_at)
             sizes = {"read_copy_bytes": home.read_copy.stat().st_size, "bi_copy_bytes": home.bi_copy.stat().st_size}
         return dg.MaterializeResult(metadata=sizes)
 

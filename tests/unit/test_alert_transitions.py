@@ -227,8 +227,8 @@ def test_an_off_track_client_of_whom_nobody_was_told_opens_an_alert_until_the_re
         "INSERT INTO marts.alert_response (alert_key, kind, state, created_on, created_at) VALUES (?, ?, 'open', ?, ?)"
     )
     at = datetime(2026, 1, 12, 15, tzinfo=UTC)
-    raw.execute(add, ["old", "off_track", at.date(), at])
-    assert [event.event for event in derive(verdicts.session, ops, now=NOW)] == ["starting_position"]
+    raw.execute(add, ["first", "off_track", at.date(), at])
+    assert [event.event for event in derive(verdicts.session, ops, now=NOW)] == ["opened"]
     later = at + timedelta(days=2)
     raw.execute(add, ["new", "reliable_drop", later.date(), later])
     raw.execute(add, ["told", "reliable_drop", later.date(), later])
@@ -241,6 +241,10 @@ def test_an_off_track_client_of_whom_nobody_was_told_opens_an_alert_until_the_re
     raw.execute("UPDATE marts.alert_response SET reviewed_at = created_at WHERE alert_key = 'new'")
     (event,) = derive(verdicts.session, ops, now=NOW)
     assert (event.event, event.subject_key) == ("resolved", "new")
+    long_ago = at - timedelta(days=30)
+    raw.execute(add, ["backfilled", "off_track", long_ago.date(), long_ago])
+    (event,) = derive(verdicts.session, ops, now=NOW)
+    assert (event.event, event.subject_key) == ("starting_position", "backfilled")
 
 
 def test_a_review_that_came_late_resolves_though_the_verdict_stays(ops: OpsDatabase, verdicts: VerdictTable) -> None:

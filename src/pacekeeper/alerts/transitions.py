@@ -107,7 +107,7 @@ SELECT ref, {_SUBJECT}, event,
 FROM _decided WHERE event IS NOT NULL
 UNION ALL
 SELECT NULL, n.guardrail_id, n.subject_kind, n.subject_key,
-       CASE WHEN m.period_end IS NULL OR k.policy_version IS NULL
+       CASE WHEN m.period_end IS NULL OR (k.policy_version IS NULL AND n.policy_version <> '')
                  OR (p.policy_version IS NOT NULL AND p.policy_version <> n.policy_version)
                  OR (n.version = 1 AND n.period_end < m.period_end
                      - CASE WHEN n.subject_kind IN ('client', 'alert') THEN INTERVAL 14 DAY ELSE INTERVAL 0 DAY END)
@@ -131,6 +131,21 @@ WHERE n.rank > 0
   AND CASE WHEN n.subject_kind IN ('client', 'alert')
            THEN n.period_end >= (SELECT max(as_of) FROM marts.guardrail_result) - INTERVAL 90 DAY
            ELSE epoch(n.period_end) >= epoch(g.newest_end) - 1.5 * (epoch(n.period_end) - epoch(n.period_start)) END
+ORDER BY ALL
+"""
+
+
+# What is about clients has rows only where something happened: it was looked through up to the last verdicts' instant.
+_SEEN = f"""
+SELECT guardrail_id, subject_kind, max(period_end) FROM _judged
+WHERE subject_kind NOT IN ('client', 'alert') GROUP BY ALL
+UNION ALL
+SELECT rail, kind, (SELECT max(as_of) FROM marts.guardrail_result) AS seen_at FROM (
+    VALUES ('{OFF_TRACK}', 'alert'), ('offtrack_review', 'alert'), ('safety_review', 'alert'),
+           ('dual_notification', 'alert'), ('no_show_run', 'client')
+    UNION SELECT DISTINCT guardrail_id, subject_kind FROM _judged WHERE subject_kind IN ('client', 'alert')
+) AS kept (rail, kind)
+WHERE seen_at IS NOT NULL
 ORDER BY ALL
 """
 
@@ -173,8 +188,8 @@ def transitions(
         Transition(ref, rail, kind, key, event, period, version, SEVERITY.get(rank), since, policy or "")
         for ref, rail, kind, key, event, period, version, rank, since, policy in session.rows(_EVENTS)
     ]
-    rows = session.rows("SELECT guardrail_id, subject_kind, max(period_end) FROM _judged GROUP BY ALL ORDER BY ALL")
-    seen = tuple(AlertMark(guardrail_id=rail, subject_kind=kind, period_end=end) for rail, kind, end in rows)
+    marks_now = session.rows(_SEEN)
+    seen = tuple(AlertMark(guardrail_id=rail, subject_kind=kind, period_end=end) for rail, kind, end in marks_now)
     versions = session.rows("SELECT DISTINCT policy_version FROM _judged ORDER BY ALL")
     return found, Seen(seen, tuple(version for (version,) in versions))
 

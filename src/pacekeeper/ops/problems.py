@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from pacekeeper.ops.alert_problems import alert_problems
 from pacekeeper.ops.database import OpsDatabase
 from pacekeeper.ops.freshness import FRESH_FOR, Expected, lateness
 from pacekeeper.ops.tables import MappingRun, Run, SourceRun, StreamGap, StreamRun, UnmappedValue
@@ -49,6 +50,7 @@ def standing_problems(
         *_of_gaps(ops, sources),
         *_left_out(ops, started, sources),
         *_unmapped(ops, started, sources),
+        *alert_problems(ops, now=now),
     ]
     return sorted(found, key=lambda problem: (problem.severity, problem.what, problem.where))
 
