@@ -6,6 +6,7 @@ raises are rebuilt from the words that stand in its source code, because those c
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
@@ -30,6 +31,16 @@ _PART_SEPARATOR = "\x1f"
 #: Top-level packages whose error texts are ours: reviewed, and proven with planted canaries.
 _FIRST_PARTY = frozenset(
     {"pacekeeper", "pacekeeper_app", "pacekeeper_assets", "pacekeeper_checks", "pacekeeper_connectors"}
+)
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_WORDS = (
+    "no space left",
+    "file too large",
+    "disk is full",
+    "quota exceeded",
+    "not enough space",
+    "disk i/o error",
 )
 
 
@@ -123,8 +134,13 @@ def code_text(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """`KeyError at acme.client:30`: class and place of an error, nothing of its text."""
-    return _describe(error, list(_frames(error.__traceback__)))
+    """`KeyError at acme.client:30`: class and place of an error, nothing of its text.
+
+    Of a full disk and a database that another process holds also that, because nobody could tell from the class.
+    """
+    what = _describe(error, list(_frames(error.__traceback__)))
+    found = known_cause(error)
+    return what if found is None else f"{what}: {found}"
 
 
 @contextmanager
@@ -186,6 +202,16 @@ def _describe(error: BaseException, frames: Sequence[_Frame]) -> str:
     caller = next((frame for frame in reversed(frames) if _top(frame.module) != _top(last.module)), None)
     via = "" if caller is None or is_first_party(caller.module) else f", called from {caller.module}:{caller.line}"
     return f"{type(error).__name__} at {last.module}:{last.line}{via}"
+
+
+def known_cause(error: BaseException) -> str | None:
+    """What a person must see to, of an error or what it came from, in words of ours; null = nothing is known."""
+    text = str(error).lower()
+    if getattr(error, "errno", None) in _FULL or any(words in text for words in _FULL_WORDS):
+        return "the disk is full or fails, or a file may not grow; make room and run again"
+    if "database is locked" in text:
+        return "another process holds the database; end it and run again"
+    return None if error.__cause__ is None else known_cause(error.__cause__)
 
 
 class _Frame(NamedTuple):

@@ -197,7 +197,7 @@ def test_a_good_source_leaves_a_complete_spool_and_tells_its_progress(practice: 
         ("crashing", "FatalError", "RuntimeError at misbehaving"),
         ("refusing", "RetryableError", "the server is away"),
         ("leaving", "FatalError", "SystemExit at misbehaving"),
-        ("dying", "FatalError", "ended with code -9 and left no reason"),
+        ("dying", "FatalError", "ended with code -9 and left neither a read nor a reason"),
     ],
 )
 def test_a_source_that_fails_says_why_and_leaves_the_others_complete(

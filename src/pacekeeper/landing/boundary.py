@@ -13,21 +13,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from pacekeeper.errors import DataError, PluginError
+from pacekeeper.errors import DataError, FatalError, PluginError
 from pacekeeper.landing.identity_sql import install_keyed_hash, messages
 from pacekeeper.landing.stream_sql import DOCUMENTS, StreamSql
+from pacekeeper.privacy import HashKey, known_cause
 from pacekeeper.sql_text import sql_literal
 from pacekeeper.stream import Incomplete, JsonLines, Page, Rejected, Rows, Stream
-
-if TYPE_CHECKING:
-    from pacekeeper.privacy import HashKey
 
 #: Rows that a part's Parquet row group holds.
 ROW_GROUP = 61_440
@@ -228,6 +226,10 @@ class Boundary:
             process(sql)
         except duckdb.Error as error:
             # The engine's own text quotes values.
+            if (cause := known_cause(error)) is not None:
+                raise FatalError(
+                    f"source {self._source}: what was read cannot be written to the spool: {cause}"
+                ) from None
             raise DataError(
                 f"source {self._source}, stream {sql.stream.name}: the boundary could not read a page "
                 f"({type(error).__name__}); check the declared paths"

@@ -173,7 +173,7 @@ def _extract_one(request: Request, workers: _Workers, on_progress: Progress | No
         return Extraction(job.source, folder, seconds, manifest=manifest)
     error_class, message = read_error(folder) or (
         "FatalError",
-        f"source {job.source}: its process ended with code {process.returncode} and left no reason",
+        f"source {job.source}: its process ended with code {process.returncode} and left neither a read nor a reason",
     )
     return Extraction(job.source, folder, seconds, error_class=error_class, message=message)
 

@@ -12,10 +12,11 @@ from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.engine.made import forget, note
 from pacekeeper.errors import ConfigError, DataError, FatalError
+from pacekeeper.landing.boundary import PartKind
 from pacekeeper.landing.dlt_load import load_versions
 from pacekeeper.landing.gaps import gaps_of, held_back, remove_closed
 from pacekeeper.landing.rejected import list_rejected
-from pacekeeper.landing.spool import Manifest, StreamManifest
+from pacekeeper.landing.spool import Manifest, StreamManifest, parts
 from pacekeeper.landing.versions import NewVersions, VersionFinder, all_columns, parents_first, schema_of
 from pacekeeper.ops import OpsDatabase, Run, StreamReason, StreamRun, StreamState
 from pacekeeper.sql_text import sql_name
@@ -64,6 +65,7 @@ def load_source(
     work_dir = work_dir / source
     shutil.rmtree(work_dir, ignore_errors=True)
     try:
+        _check_spool(folder, streams, source)
         found = _find(warehouse, folder, manifest, streams, run_id=run_id, as_of=as_of, into=work_dir / "new")
         faultpoint("load.found")
         new = {name: versions for name, versions in found.items() if versions.files}
@@ -131,6 +133,22 @@ def complete_again(ops: OpsDatabase, source: str, *, run_id: str, as_of: datetim
         for state in states
     ]
     ops.add([*states, *entries])
+
+
+def _check_spool(folder: Path, streams: Sequence[Stream], source: str) -> None:
+    """Raise FatalError where a file of the spool cannot be read to its end."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds: tuple[PartKind, ...] = ("rows", "past", "rejected", "deleted")
+    for file in (file for stream in streams for kind in kinds for file in parts(folder, stream.name, kind)):
+        try:
+            pq.read_metadata(file)
+        except (pa.ArrowException, OSError) as error:
+            raise FatalError(
+                f"source {source}: what was read of it lies damaged in the spool ({type(error).__name__}); "
+                "yesterday's tables are as they were. Run again; if it happens again, look at the disk"
+            ) from None
 
 
 def _refuse_lossy(source: str, lossy: Collection[str], limit: float) -> None:

@@ -116,11 +116,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a complete read; null where the read was not completed."""
+    """The manifest of a complete read; null where the read was not completed, or what it left is damaged."""
     path = folder / "manifest.json"
-    if not path.is_file():
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
     streams = {
         name: StreamManifest(
             **{
