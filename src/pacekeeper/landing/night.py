@@ -14,6 +14,7 @@ from pacekeeper.engine.made import digest, made_from
 from pacekeeper.errors import PacekeeperError
 from pacekeeper.fingerprint import code_fingerprint, plugin_fingerprint
 from pacekeeper.home import PracticeHome
+from pacekeeper.landing.erased import drop_erased
 from pacekeeper.landing.extract import Extraction, Extractor, Progress, Request, extract, since_of
 from pacekeeper.landing.fingerprint import changed, fingerprints
 from pacekeeper.landing.load import complete_again, load_source
@@ -21,6 +22,7 @@ from pacekeeper.landing.spool import Manifest
 from pacekeeper.landing.versions import schema_of
 from pacekeeper.landing.worker import Job
 from pacekeeper.ops import SourceRun, StreamRun, StreamState
+from pacekeeper.ops.erasure_tables import ErasedKey
 from pacekeeper.privacy import describe, plugin_border
 from pacekeeper.stream import Stream
 
@@ -165,6 +167,7 @@ def land_extraction(
         _log.info("source not read", extra={"source": source, "reason": _UNCHANGED})
         return _read(home, run_id, extraction, message=_UNCHANGED)
     try:
+        _leave_out_erased(home, extraction, ready.streams)
         ledger = load_source(
             home.warehouse,
             home.ops,
@@ -186,6 +189,14 @@ def land_extraction(
         _tell(row, seconds=extraction.seconds + time.monotonic() - began)
     _tell_remarks(extraction.manifest)
     return _read(home, run_id, extraction)
+
+
+def _leave_out_erased(home: PracticeHome, extraction: Extraction, streams: Sequence[Stream]) -> None:
+    """Take clients who were erased out of what was read; their new keys are remembered before the rest lands."""
+    tombstones = {row.tombstone for row in home.ops.rows(ErasedKey)}
+    if tombstones and extraction.manifest is not None:
+        new = drop_erased(extraction.folder, extraction.manifest, streams, tombstones=tombstones, key=home.hash_key())
+        home.ops.add(ErasedKey(tombstone=tombstone) for tombstone in new)
 
 
 def _read(home: PracticeHome, run_id: str, extraction: Extraction, *, message: str | None = None) -> SourceRun:

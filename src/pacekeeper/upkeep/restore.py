@@ -10,8 +10,11 @@ from pacekeeper.contract import CONTRACT_VERSION
 from pacekeeper.contract.version import parse_version
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.errors import ConfigError
+from pacekeeper.ops import OpsDatabase
+from pacekeeper.ops.erasure_tables import ErasedKey, ErasedRows, Erasure
 from pacekeeper.privacy import HashKey, load_hash_key
 from pacekeeper.upkeep.backup import OPS, WAREHOUSE, Backup, alone, check_files, read_backup
+from pacekeeper.upkeep.erase import erase_again
 from pacekeeper.upkeep.kept_files import Told, copy_with_digest, flush, need_space, nobody, write_secret
 
 if TYPE_CHECKING:
@@ -57,9 +60,12 @@ def restore(
         new = {name: home.data_dir / f".{name}.restored" for name in (OPS, WAREHOUSE)}
         for name, to in new.items():
             copy_with_digest(folder / name, to, told)
+        has_erased = _carry_erasures(home, new[OPS])
         _swap_in(home, new)
         home.clear_work()
         shutil.rmtree(home.data_dir / "checkpoints", ignore_errors=True)
+        if has_erased:
+            erase_again(home, by="restore")
         home.publish()
     return backup
 
@@ -81,6 +87,15 @@ def _key(home: PracticeHome, backup: Backup, key_from: Path | None) -> HashKey:
             "record would be recognised. Give the secret that belongs to the backup"
         )
     return key
+
+
+def _carry_erasures(home: PracticeHome, restored: Path) -> bool:
+    """Have clients who were erased since the backup stay so; whether there are any."""
+    if not home.ops.path.exists():
+        return False
+    found = home.ops.rows(ErasedKey)
+    OpsDatabase(restored).add([*found, *home.ops.rows(Erasure), *home.ops.rows(ErasedRows)])
+    return bool(found)
 
 
 def _swap_in(home: PracticeHome, new: dict[str, Path]) -> None:

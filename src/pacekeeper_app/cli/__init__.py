@@ -14,6 +14,7 @@ from pacekeeper_app.cli import (
     connectors,
     demo,
     doctor,
+    erase,
     explain,
     export,
     identity,
@@ -55,6 +56,7 @@ app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("export")(export.export)
+app.command("erase")(erase.erase)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(policy.app, name="policy")
