@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
 from typing import TYPE_CHECKING
 
 from pacekeeper.home import PracticeHome
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Marks runs that the command line started, and that hold the practice's lock as long as they live.
 OWN_TAG = "pacekeeper/nightly"
 #: A run holds its own lock some seconds after it was started; one that has none after this long never will.
-_STARTS_WITHIN = timedelta(minutes=10)
+_STARTS_WITHIN_SECONDS = 600
 
 
 def bury_dead_runs(home: PracticeHome, instance: DagsterInstance, *, is_alone: bool) -> list[str]:
@@ -26,9 +26,10 @@ def bury_dead_runs(home: PracticeHome, instance: DagsterInstance, *, is_alone: b
     """
     from dagster import DagsterRunStatus, RunsFilter
 
-    statuses = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    own = RunsFilter(tags={OWN_TAG: "true"}, statuses=[DagsterRunStatus.NOT_STARTED])
-    records = [*instance.get_run_records(RunsFilter(statuses=statuses)), *instance.get_run_records(own)]
+    begun = RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
+    # What the daemon is still starting is seen to by Dagster's own monitoring.
+    own = RunsFilter(tags={OWN_TAG: "true"}, statuses=[DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING])
+    records = [*instance.get_run_records(begun), *(instance.get_run_records(own) if is_alone else ())]
     buried = []
     for record in records:
         run = record.dagster_run
@@ -45,4 +46,7 @@ def bury_dead_runs(home: PracticeHome, instance: DagsterInstance, *, is_alone: b
 
 def _is_gone(home: PracticeHome, record: RunRecord) -> bool:
     dead = is_dead(home.data_dir, record.dagster_run.run_id)
-    return datetime.now(UTC) - record.create_timestamp.astimezone(UTC) > _STARTS_WITHIN if dead is None else dead
+    if dead is not None:
+        return dead
+    # Not by `create_timestamp`, which is a wall clock of the database's zone.
+    return record.start_time is not None and time.time() - record.start_time > _STARTS_WITHIN_SECONDS

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -216,9 +217,11 @@ def test_the_page_lists_what_the_command_line_lists_also_after_a_run_that_failed
 
 def test_a_dead_run_is_buried_and_a_living_one_is_not(home: PracticeHome, instance: dg.DagsterInstance) -> None:
     runs = {}
-    for name in ("dead", "living", "starting"):
-        run = dg.DagsterRun(job_name=JOB, status=dg.DagsterRunStatus.STARTED)
+    for name, ago in {"dead": 0, "living": 3600, "begun": 0, "never held": 3600}.items():
+        run = dg.DagsterRun(job_name=JOB)
         instance.add_run(run)
+        event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, JOB)
+        instance.report_dagster_event(event, run.run_id, timestamp=time.time() - ago)
         start_run(home, run.run_id, None)
         runs[name] = run.run_id
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(home.data_dir), runs["dead"]], stdout=subprocess.PIPE)
@@ -228,7 +231,21 @@ def test_a_dead_run_is_buried_and_a_living_one_is_not(home: PracticeHome, instan
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     with alive(home.data_dir, runs["living"]):
-        assert bury_dead_runs(home, instance, is_alone=False) == [runs["dead"]]
+        assert set(bury_dead_runs(home, instance, is_alone=False)) == {runs["dead"], runs["never held"]}
         assert bury_dead_runs(home, instance, is_alone=False) == []
     states = {run.run_id: run.state for run in home.ops.rows(Run)}
-    assert states == {runs["dead"]: "killed", runs["living"]: "running", runs["starting"]: "running"}
+    assert {name: states[run_id] for name, run_id in runs.items()} == {
+        "dead": "killed",
+        "living": "running",
+        "begun": "running",
+        "never held": "killed",
+    }
+
+
+def test_a_run_that_the_daemon_is_starting_is_not_dead(home: PracticeHome, instance: dg.DagsterInstance) -> None:
+    starting = dg.DagsterRun(job_name=JOB, status=dg.DagsterRunStatus.STARTING)
+    own = dg.DagsterRun(job_name=JOB, status=dg.DagsterRunStatus.STARTING, tags={OWN_TAG: "true"})
+    for run in (starting, own):
+        instance.add_run(run)
+    assert bury_dead_runs(home, instance, is_alone=False) == []
+    assert bury_dead_runs(home, instance, is_alone=True) == [own.run_id], "whose command line is known to be gone"
