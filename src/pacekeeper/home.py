@@ -65,7 +65,9 @@ class PracticeHome:
 
     @property
     def dagster_dir(self) -> Path:
-        return self.data_dir / "dagster"
+        """Dagster's home: the folder in the settings, else one of the data folder."""
+        own = self.settings.operations.dagster_dir
+        return self.data_dir / "dagster" if own is None else self.settings.home / own
 
     @property
     def plans_dir(self) -> Path:

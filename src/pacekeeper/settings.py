@@ -124,11 +124,27 @@ class OperationsSettings(_Section):
     log: Literal["json", "text"] | None = Field(
         default=None, description="runs log to standard error; `json` = a line per event, for a log collector"
     )
+    dagster_dir: Path | None = Field(
+        default=None,
+        description="folder with the `dagster.yaml` of a service; without one, `dagster` in the data folder",
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="gets the instant of every good night; relative to the settings file"
     )
     heartbeat_url: SecretStr | None = Field(
         default=None, description="asked (GET) after every good night: a monitor that alerts when nobody asks"
+    )
+    export_folder: Path | None = Field(
+        default=None, description="gets a version of the marts as Parquet after every good night; `pacekeeper export`"
+    )
+    keep_exports: int = Field(default=3, ge=1, description="versions that stay in `export_folder`")
+    keep_ledger_days: int = Field(default=400, ge=8, description="ledgers of runs; the newest of each source stay")
+    keep_dagster_days: int = Field(default=90, ge=8, description="runs and events in Dagster's own storage")
+    keep_raw_days: int | None = Field(
+        default=None,
+        ge=30,
+        description="raw versions that a later one replaced; without it all stay, and with it old history cannot be "
+        "mapped again",
     )
 
 
