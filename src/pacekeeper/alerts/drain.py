@@ -26,6 +26,7 @@ from pacekeeper.privacy import describe
 
 if TYPE_CHECKING:
     from pacekeeper.home import PracticeHome
+    from pacekeeper.policy import Policy
 
 
 @dataclass
@@ -46,7 +47,8 @@ def drain(home: PracticeHome, *, now: datetime, dry_run: bool = False, again: bo
     before anything is published, and RetryableError while another process is at it.
     """
     settings = home.settings
-    routes = Routes(settings.alerts.routes)
+    policy = home.policy()
+    routes = Routes(settings.alerts.routes, policy.guardrail_ids)
     directory = None if settings.directory_file is None else load_directory(settings.directory_file)
     with _only_one(home), home.published.connect(read_only=True) as session:
         drained = Drained(events=len(derive(session, home.ops, now=now)))
@@ -74,7 +76,7 @@ def drain(home: PracticeHome, *, now: datetime, dry_run: bool = False, again: bo
         faultpoint("alerts.routed")
         groups = outbox.due()
         facts = facts_of(session, (known[row.event_id] for rows in groups for row in rows))
-        writer = Writer(settings.practice.name, who, routes, _titles(home), facts, known)
+        writer = Writer(settings.practice.name, who, routes, _titles(policy), facts, known)
         for rows in groups:
             message = writer.write(rows)
             if dry_run:
@@ -105,9 +107,8 @@ def _router(home: PracticeHome, routes: Routes, who: Audience | None, now: datet
     return Router(home.ops, routes, who, home.settings.practice.home_tz, now, dry_run=home.settings.alerts.dry_run)
 
 
-def _titles(home: PracticeHome) -> dict[str, str]:
-    policy = home.policy().latest
-    titles = {name: guardrail.title for name, guardrail in policy.guardrails.items()}
+def _titles(policy: Policy) -> dict[str, str]:
+    titles = {name: guardrail.title for name, guardrail in policy.latest.guardrails.items()}
     return {**titles, OFF_TRACK: "Off track, and nobody has been told yet"}
 
 

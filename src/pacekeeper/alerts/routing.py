@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -32,10 +32,19 @@ class Route(BaseModel):
 class Routes:
     """Routes by class, and which class a guardrail belongs to."""
 
-    def __init__(self, over: Mapping[str, Mapping[str, Any]]) -> None:
-        """over: `[alerts.routes]`, by class or by guardrail. Raises ConfigError for what makes no route."""
+    def __init__(self, over: Mapping[str, Mapping[str, Any]], guardrails: Iterable[str] = ()) -> None:
+        """over: `[alerts.routes]`, by class or by guardrail. guardrails: of the practice's policy.
+
+        Raises ConfigError for what is neither, and for what makes no route.
+        """
         shipped = _shipped()
         self._of = {rail: name for name, table in shipped.items() for rail in table.get("guardrails", ())}
+        for name in over:
+            if name not in {*shipped, *self._of, *guardrails}:
+                raise ConfigError(
+                    f"[alerts.routes.{name}] of the settings names no guardrail and no class; classes are "
+                    f"{', '.join(sorted(shipped))}"
+                )
         tables = {name: {**table, **over.get(name, {})} for name, table in shipped.items()}
         self._classes = {name: _route(name, table) for name, table in tables.items()}
         self._rails = {
@@ -43,6 +52,11 @@ class Routes:
             for name, own in over.items()
             if name not in tables
         }
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Guardrails that a shipped class names."""
+        return frozenset(self._of)
 
     def of(self, guardrail_id: str, subject_kind: str) -> Route:
         """The route of a guardrail: its own, its class's, or that of the kind of subject."""

@@ -24,6 +24,9 @@ _SUBJECT = "guardrail_id, subject_kind, subject_key"
 #: Off-track alerts of which no source has told the therapist and the supervisor: known by the copy, not by a guardrail.
 OFF_TRACK = "off_track"
 
+#: How far back verdicts are looked at of subjects without an open alert: what failed longer ago is over, or open.
+_LOOK_BACK_DAYS = 400
+
 # An alert about a client that was reviewed late stays late; what was asked for is done all the same.
 _JUDGED = f"""
 CREATE OR REPLACE TEMP TABLE _judged AS
@@ -41,7 +44,8 @@ FROM (
                 ELSE v.state END AS state
     FROM marts.guardrail_result AS v
     LEFT JOIN marts.alert_response AS a ON v.subject_kind = 'alert' AND a.alert_key = v.subject_key
-    WHERE v.is_current
+    WHERE v.is_current AND (v.subject_key IN (SELECT subject_key FROM _alert) OR v.period_end
+          >= (SELECT max(as_of) FROM marts.guardrail_result) - INTERVAL {_LOOK_BACK_DAYS} DAY)
     UNION ALL
     SELECT '{OFF_TRACK}', 'alert', alert_key, CAST(created_on AS VARCHAR), created_at, created_at, 1, '',
            CASE WHEN state = 'false_positive' THEN 'withdrawn'
@@ -53,6 +57,23 @@ FROM (
 )
 """
 
+_RAILS = """
+CREATE OR REPLACE TEMP TABLE _rail AS
+SELECT guardrail_id, subject_kind, max(period_end) AS period_end,
+       max(period_end) FILTER (WHERE rank IS NOT NULL) AS newest_end
+FROM _judged GROUP BY ALL
+"""
+
+# Of most subjects the newest evaluated verdict is a pass, and no alert is open: no more is asked of them.
+_ASKED = f"""
+CREATE OR REPLACE TEMP TABLE _asked_of AS
+SELECT j.* FROM _judged AS j SEMI JOIN (
+    SELECT {_SUBJECT} FROM _judged WHERE rank IS NOT NULL GROUP BY ALL
+    HAVING max(period) FILTER (WHERE rank > 0) > coalesce(max(period) FILTER (WHERE rank = 0), '')
+    UNION SELECT {_SUBJECT} FROM _alert
+) AS s USING ({_SUBJECT})
+"""
+
 _NEWEST = f"""
 CREATE OR REPLACE TEMP TABLE _newest AS
 SELECT {_SUBJECT}, max(period) AS period, arg_max(version, period) AS version, arg_max(rank, period) AS rank,
@@ -60,7 +81,7 @@ SELECT {_SUBJECT}, max(period) AS period, arg_max(version, period) AS version, a
        arg_max(policy_version, period) AS policy_version, max(period) FILTER (WHERE rank = 0) AS last_good,
        arg_max(version, period) FILTER (WHERE rank = 0) AS good_version,
        arg_max(state, period) FILTER (WHERE rank = 0) AS good_state
-FROM _judged WHERE rank IS NOT NULL GROUP BY ALL
+FROM _asked_of WHERE rank IS NOT NULL GROUP BY ALL
 """
 
 # fails, unknowns: verdicts of the periods an alert was announced for, as they stand now.
@@ -71,7 +92,7 @@ WITH span AS (
            count(*) FILTER (WHERE j.state IN ('unknown', 'exempt')) AS unknowns,
            bool_or(j.policy_version <> a.policy_version) AS is_rejudged,
            max(j.version) FILTER (WHERE j.period = a.last_period) AS version_now
-    FROM _alert AS a JOIN _judged AS j USING ({_SUBJECT})
+    FROM _alert AS a JOIN _asked_of AS j USING ({_SUBJECT})
     WHERE j.period BETWEEN a.opened_period AND a.last_period GROUP BY a.ref
 )
 SELECT a.ref, a.last_period, a.last_version, a.severity_rank, {", ".join("a." + c for c in _SUBJECT.split(", "))},
@@ -114,10 +135,9 @@ SELECT NULL, n.guardrail_id, n.subject_kind, n.subject_key,
             THEN 'starting_position' ELSE 'opened' END,
        n.period, n.version, n.rank, f.since_period, n.policy_version
 FROM _newest AS n
-JOIN (SELECT guardrail_id, subject_kind, max(period_end) AS newest_end FROM _newest GROUP BY ALL) AS g
-     ON g.guardrail_id = n.guardrail_id AND g.subject_kind = n.subject_kind
+JOIN _rail AS g ON g.guardrail_id = n.guardrail_id AND g.subject_kind = n.subject_kind
 JOIN (SELECT j.guardrail_id, j.subject_kind, j.subject_key, min(j.period) AS since_period
-      FROM _judged AS j JOIN _newest AS w USING ({_SUBJECT})
+      FROM _asked_of AS j JOIN _newest AS w USING ({_SUBJECT})
       WHERE w.rank > 0 AND j.rank > 0 AND j.period > coalesce(w.last_good, '') GROUP BY ALL) AS f
      ON f.guardrail_id = n.guardrail_id AND f.subject_kind = n.subject_kind AND f.subject_key = n.subject_key
 LEFT JOIN _mark AS m ON m.guardrail_id = n.guardrail_id AND m.subject_kind = n.subject_kind
@@ -137,13 +157,12 @@ ORDER BY ALL
 
 # What is about clients has rows only where something happened: it was looked through up to the last verdicts' instant.
 _SEEN = f"""
-SELECT guardrail_id, subject_kind, max(period_end) FROM _judged
-WHERE subject_kind NOT IN ('client', 'alert') GROUP BY ALL
+SELECT guardrail_id, subject_kind, period_end FROM _rail WHERE subject_kind NOT IN ('client', 'alert')
 UNION ALL
 SELECT rail, kind, (SELECT max(as_of) FROM marts.guardrail_result) AS seen_at FROM (
     VALUES ('{OFF_TRACK}', 'alert'), ('offtrack_review', 'alert'), ('safety_review', 'alert'),
            ('dual_notification', 'alert'), ('no_show_run', 'client')
-    UNION SELECT DISTINCT guardrail_id, subject_kind FROM _judged WHERE subject_kind IN ('client', 'alert')
+    UNION SELECT guardrail_id, subject_kind FROM _rail WHERE subject_kind IN ('client', 'alert')
 ) AS kept (rail, kind)
 WHERE seen_at IS NOT NULL
 ORDER BY ALL
@@ -182,7 +201,7 @@ def transitions(
 ) -> tuple[list[Transition], Seen]:
     """What the verdicts of `session` change, given the open alerts, and what was looked through before."""
     _place(session, standing, marks, policies)
-    for sql in (_JUDGED, _NEWEST, _STANDING, _DECIDED):
+    for sql in (_JUDGED, _RAILS, _ASKED, _NEWEST, _STANDING, _DECIDED):
         session.execute(sql)
     found = [
         Transition(ref, rail, kind, key, event, period, version, SEVERITY.get(rank), since, policy or "")
