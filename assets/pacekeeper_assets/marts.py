@@ -1,6 +1,7 @@
 """The marts and their publication as Dagster assets."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from pacekeeper.alerts.drain import drain_after_run
 from pacekeeper.contract import ENTITIES
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.made import digest, made_from, making, note
+from pacekeeper.engine.parquet_export import export_parquet
+from pacekeeper.errors import PacekeeperError
 from pacekeeper.heartbeat import beat
 from pacekeeper.home import PracticeHome
 from pacekeeper.mapping.kept import mapped_digest
@@ -19,10 +22,14 @@ from pacekeeper.measures.plan_cache import plan_digest
 from pacekeeper.measures.publication import Publication
 from pacekeeper.measures.served import mart_session
 from pacekeeper.ops import EntityState, MartRun
+from pacekeeper.privacy import describe
+from pacekeeper.upkeep.retention import let_go
 from pacekeeper_assets import CATALOGUE, MARTS, Mart, materialise, progress
 from pacekeeper_assets.canonical import canonical_key
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, as_of_run, asset_border
+from pacekeeper_assets.run_storage import prune_runs
 
+_log = logging.getLogger(__name__)
 PUBLICATION = dg.AssetKey(["ops", "publication"])
 _VERDICTS = dg.TableSchema(
     columns=[dg.TableColumn("guardrail"), dg.TableColumn("state"), dg.TableColumn("verdicts", "int")]
@@ -141,7 +148,9 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
         home = practice.home()
         with asset_border("publication"), home.only_run():
             as_of = as_of_run(home, context.run_id)
+            _tidy(lambda: let_go(home, as_of=as_of, now=datetime.now(UTC)))
             home.publish(publication_of(home, run_id=context.run_id, as_of=as_of))
+            _tidy(lambda: _after_publishing(home, context.instance))
             # A run that Dagster's page or schedule started has nobody else to say that it ended.
             ended_at = datetime.now(UTC)
             home.ops.finish_run(context.run_id, state="success", ended_at=ended_at)
@@ -151,6 +160,22 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=sizes)
 
     return publication
+
+
+def _after_publishing(home: PracticeHome, instance: dg.DagsterInstance) -> None:
+    settings = home.settings.operations
+    if settings.export_folder is not None:
+        export_parquet(home.bi_copy, home.settings.home / settings.export_folder, keep=settings.keep_exports)
+    prune_runs(instance, now=datetime.now(UTC), keep_days=settings.keep_dagster_days)
+
+
+def _tidy(work: Callable[[], object]) -> None:
+    """What a night is good without; it is in the log when it fails."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - nothing of it may spoil a night; the text may hold data
+        text = str(error) if isinstance(error, PacekeeperError) else describe(error)
+        _log.warning("not tidied", extra={"reason": text})
 
 
 def _spec(mart: Mart, owners: Sequence[str]) -> dg.AssetSpec:
