@@ -10,6 +10,7 @@ import pyarrow as pa
 from pacekeeper.contract import ENTITIES
 from pacekeeper.contract.entity import Entity
 from pacekeeper.contract.schema import columns, ddl
+from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.sql_text import sql_literal, sql_name
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def send_table(connection: Connection, session: PostgresSession, table: str) -> 
 def send_raw(connection: Connection, session: PostgresSession, sources: Iterable[str]) -> None:
     """Add the raw versions of each source that PostgreSQL does not have yet; a table at a time, all or nothing.
 
-    A version is never changed, and all of one batch are there or none.
+    A version is never changed, and all of one batch are there or none. A batch that the file does not have goes.
     """
     for source in sources:
         schema = f"raw_{source}"
@@ -85,10 +86,21 @@ def send_raw(connection: Connection, session: PostgresSession, sources: Iterable
                 session.execute(f"CREATE TABLE IF NOT EXISTS {name} ({wanted})")
                 for column, kind in kinds.items():
                     session.execute(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {sql_name(column)} {_neutral(kind)}")
+                _drop_batches(connection, session, name)
                 held = [sql_literal(batch) for (batch,) in session.rows(f"SELECT DISTINCT batch_id FROM {name}")]
                 new = f" WHERE batch_id NOT IN ({', '.join(held)})" if held else ""
                 listed = ", ".join(map(sql_name, kinds))
                 _send(connection, session, name, f"SELECT {listed} FROM {name}{new}")
+                faultpoint(f"postgres.raw.{table}")
+
+
+def _drop_batches(connection: Connection, session: PostgresSession, table: str) -> None:
+    """Remove batches that the file does not have: it was restored from a backup made before they landed."""
+    listed = f"SELECT DISTINCT batch_id FROM {table}"
+    ours = {batch for (batch,) in connection.rows(listed)}
+    gone = [sql_literal(batch) for (batch,) in session.rows(listed) if batch not in ours]
+    if gone:
+        session.execute(f"DELETE FROM {table} WHERE batch_id IN ({', '.join(gone)})")
 
 
 def _raw_tables(connection: Connection, schema: str) -> dict[str, dict[str, str]]:
@@ -119,6 +131,7 @@ def _replace_slice(
             session.execute(
                 f"INSERT INTO contract.slice VALUES ({sql_literal(name)}, {owner}, {sql_literal(fingerprint)})"
             )
+        faultpoint(f"postgres.slice.{name}")
 
 
 def _send(connection: Connection, session: PostgresSession, table: str, sql: str) -> None:
