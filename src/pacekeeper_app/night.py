@@ -26,6 +26,8 @@ telemetry:
 nux:
   enabled: false
 concurrency:
+  runs:
+    max_concurrent_runs: 1
   pools:
     default_limit: 1
     granularity: op

@@ -60,8 +60,9 @@ class PostgresWarehouse:
     def connect(self) -> Iterator[PostgresSession]:
         """A session that may write, alone; its schemas are there.
 
-        Raises ConfigError where driver, server, login, database or its rights are not as they must be, RetryableError
-        while another process writes, and FatalError where a statement fails. No error holds a password or a row.
+        Raises ConfigError where driver, login, database or its rights are not as they must be, RetryableError where the
+        server cannot be reached and while another process writes, and FatalError where a statement fails. No error
+        holds a password or a row.
         """
         import_driver()
         import psycopg
@@ -113,7 +114,7 @@ class PostgresWarehouse:
         try:
             raw = psycopg.connect(**wanted, autocommit=True)  # type: ignore[arg-type]  # every option is text
         except psycopg.Error as error:
-            raise ConfigError(_not_opened(wanted, str(error))) from None
+            raise _not_opened(wanted, str(error)) from None
         try:
             yield raw
         finally:
@@ -177,14 +178,18 @@ def _where(raw: psycopg.Connection[tuple[Any, ...]]) -> str:
     return f"database {raw.info.dbname!r} on {raw.info.host}:{raw.info.port}"
 
 
-def _not_opened(wanted: dict[str, Any], text: str) -> str:
+def _not_opened(wanted: dict[str, Any], text: str) -> ConfigError | RetryableError:
     """What a failure to connect means to a person. text: the driver's, which names no password."""
     place = f"database {wanted.get('dbname')!r} on {wanted.get('host')}:{wanted.get('port', 5432)}"
     if "authentication failed" in text or "no password supplied" in text:
-        return f"the server refused user {wanted.get('user')!r} or the password for {place}: correct [warehouse] url"
+        return ConfigError(
+            f"the server refused user {wanted.get('user')!r} or the password for {place}: correct [warehouse] url"
+        )
     if "does not exist" in text:
-        return f"there is no {place}, or no role {wanted.get('user')!r}. To make the database: {_TO_CREATE}"
-    return (
+        return ConfigError(
+            f"there is no {place}, or no role {wanted.get('user')!r}. To make the database: {_TO_CREATE}"
+        )
+    return RetryableError(
         f"{place} cannot be reached: is the server running, the address in [warehouse] url right, and this machine "
         "let in (pg_hba.conf, firewall)?"
     )
