@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 _PROGRAMS = ("initdb", "pg_ctl", "postgres")
@@ -69,6 +70,31 @@ class Cluster:
                 "LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'".encode()
             )
         return f"{self.url}/{name}"
+
+    def copy(self, url: str) -> str:
+        """The address of a copy of a database that nobody is connected to."""
+        import psycopg
+
+        name = f"practice_{secrets.token_hex(4)}"
+        with psycopg.connect(f"{self.url}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {url.rpartition('/')[2]}".encode())
+        return f"{self.url}/{name}"
+
+    def files(self) -> list[Path]:
+        """What the server has on disk, its log included."""
+        return [path for path in self._home.rglob("*") if path.is_file()]
+
+    def wait_until_alone(self, url: str) -> None:
+        """Return when the server has seen that nobody is connected to a database any more."""
+        import psycopg
+
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+        with psycopg.connect(f"{self.url}/postgres", autocommit=True) as connection:
+            for _ in range(300):
+                if connection.execute(others, [url.rpartition("/")[2]]).fetchall() == [(0,)]:
+                    return
+                time.sleep(0.1)
+        raise TimeoutError(f"somebody is still connected to {url.rpartition('/')[2]}")
 
     def stop(self) -> None:
         """Stop it where it runs, and leave nothing behind."""

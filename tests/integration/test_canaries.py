@@ -11,16 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from psycopg import sql
 
 from pacekeeper.home import PracticeHome
-from pacekeeper.ops import MappingRun, SourceRun, StreamRun
+from pacekeeper.measures.materialise import materialise_marts
+from pacekeeper.measures.plan_cache import kept_plan
+from pacekeeper.measures.served import mart_session
+from pacekeeper.ops import MappingRun, Run, SourceRun, StreamRun
+from pacekeeper.settings import load_settings
 from pacekeeper.testing import FhirServer, build_practice, plant
 from pacekeeper.testing.canary_scan import canary_places, has_mark
+from pacekeeper_assets import CATALOGUE
+from pacekeeper_assets.marts import publication_of, source_completeness
 from tests.integration.plugin_site import SOUND, PluginSite
 from tests.integration.practice_run import iso, land_only, pacekeeper, said_by, write_small_home
+from tests.marts import CORE
+from tests.postgres_cluster import Cluster
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -161,6 +171,38 @@ def test_no_file_of_a_killed_load_holds_a_canary(night: Night) -> None:
 
 def test_no_file_of_a_whole_night_holds_a_canary(night: Night) -> None:
     assert night.after_run == []
+
+
+def test_neither_rows_nor_files_of_a_database_hold_a_canary(night: Night, postgres: Cluster) -> None:
+    url = postgres.database()
+    config = night.home.settings.home / "served.toml"
+    settings = (night.home.settings.file or Path()).read_text()
+    config.write_text(f'{settings}\n[warehouse]\nengine = "postgres"\nurl = "{url}"\n')
+    home, catalogue = PracticeHome(load_settings(config)), CATALOGUE.only(CORE)
+    known, as_of = source_completeness(home), home.ops.rows(Run)[0].as_of
+    with (
+        home.warehouse.connect() as connection,
+        mart_session(home, connection, catalogue.marts.values(), known) as session,
+    ):
+        plan = kept_plan(home.plans_dir, catalogue, home.policy(), dialect="postgres")
+        materialise_marts(session, plan, as_of=as_of, completeness=known)
+    home.publish(publication_of(home, run_id="served", as_of=as_of))
+    marked, total = [], 0
+    with psycopg.connect(url) as reader:
+        tables = reader.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        for schema, table in tables:
+            with reader.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))) as copy:
+                rows = b"".join(map(bytes, copy))
+            total += rows.count(b"\n")
+            if has_mark(rows):
+                marked.append(f"{schema}.{table}")
+        reader.execute("CHECKPOINT")
+    assert marked == []
+    assert total > 5000
+    assert {schema for schema, _ in tables} >= {"raw_ehr", "canonical", "marts", "bi"}
+    assert [path.name for path in postgres.files() if has_mark(path.read_bytes())] == []
 
 
 @pytest.mark.edge_case(41)

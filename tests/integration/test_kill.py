@@ -32,10 +32,12 @@ POINTS = (
     "load.committed",
     "stage.done.session",
     "swap.done.session",
+    "mart.built.attendance_week",
+    "verdicts.merging",
     "publish.before_replace",
 )
 #: Reached by the whole command; the others without Dagster, which is around every one of them alike.
-BY_COMMAND = ("stage.done.session", "publish.before_replace")
+BY_COMMAND = ("mart.built.attendance_week", "verdicts.merging", "publish.before_replace")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def kill_at(point: str, home: PracticeHome, practice: Practice, log: Path) -> De
     if point in BY_COMMAND:
         ended = pacekeeper("run", "--as-of", iso(practice.as_of), config=config, environment=environment)
     else:
-        ended = land_only(config, practice.as_of, environment=environment, then_map=point.startswith("swap"))
+        ended = land_only(config, practice.as_of, environment=environment, then_map=point.endswith(".session"))
     with home.published.connect(read_only=True) as connection:
         read = connection.count("SELECT count(*) FROM marts.guardrail_result")
     return Death(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.engine.readers import RESTRICTED_SCHEMA
 from pacekeeper.engine.session import Session
 from pacekeeper.measures.bands import POLICY_TABLES
@@ -53,6 +54,7 @@ def materialise_marts(
                 _replace(session, item, plan.policy)
             _comment(session, mart)
             session.analyze(mart.table)
+            faultpoint(f"mart.built.{mart.name}")
             rows[mart.name] = int(session.rows(f"SELECT count(*) FROM {mart.table}")[0][0])
     for item in plan.items:
         if isinstance(item, PlannedStep):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.engine.session import Session
 from pacekeeper.measures.mart import Mart, column_ddl
 from pacekeeper.measures.plan import carried
@@ -59,4 +60,5 @@ def _merge(session: Session, mart: Mart, names: list[str], as_of: datetime) -> N
     )
     stored = ", ".join(f'"{column.name}"' for column in mart.columns)
     values = ", ".join("TRUE" if column.name == "is_current" else f'"{column.name}"' for column in mart.columns)
+    faultpoint("verdicts.merging")
     session.execute(f"INSERT INTO {table} ({stored}) SELECT {values} FROM _next_version ORDER BY {', '.join(_KEY)}")
