@@ -1,9 +1,10 @@
-"""Sensors of Dagster's daemon: how every run ended, and runs whose process is gone."""
+"""Sensors of Dagster's daemon: how every run ended, runs whose process is gone, and messages that wait."""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from pacekeeper.alerts.drain import drain_after_run, is_anything_due
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import Run
 from pacekeeper_app.dead_runs import OWN_TAG, bury_dead_runs
@@ -16,14 +17,16 @@ _STATES: dict[dg.DagsterRunStatus, RunState] = {
     dg.DagsterRunStatus.CANCELED: "killed",
 }
 _INTERVAL_SECONDS = 30
+_MESSAGES_SECONDS = 600
 
 
 def run_sensors(home: PracticeHome, *, job: str) -> list[dg.SensorDefinition]:
-    """One sensor per way a run of Dagster's may end, and one that finds dead runs. job: the night's.
+    """One per way a run of Dagster's may end, one for dead runs, one for messages to people. job: the night's.
 
     A run of another job counts where it has landed something. Runs of the command line tell their end themselves.
     """
-    return [*(_ended(home, status, job) for status in _STATES), _dead_runs(home)]
+    found = [*(_ended(home, status, job) for status in _STATES), _dead_runs(home)]
+    return found if home.settings.directory_file is None else [*found, _messages(home)]
 
 
 def _ended(home: PracticeHome, status: dg.DagsterRunStatus, job: str) -> dg.SensorDefinition:
@@ -61,10 +64,29 @@ def _dead_runs(home: PracticeHome) -> dg.SensorDefinition:
         description="Marks runs as failed whose process was killed, and frees their places in Dagster's pools.",
     )
     def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if not home.ops.path.exists():
+            return dg.SkipReason("no run has been made yet")
         buried = bury_dead_runs(home, context.instance, is_alone=False)
         return dg.SkipReason(f"{len(buried)} dead runs")
 
     return dead_runs
+
+
+def _messages(home: PracticeHome) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="messages",
+        minimum_interval_seconds=_MESSAGES_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends messages that waited for the end of quiet hours, or are to be tried again.",
+    )
+    def messages() -> dg.SkipReason:
+        now = datetime.now(UTC)
+        if not is_anything_due(home, now=now):
+            return dg.SkipReason("no message is due")
+        drain_after_run(home, now=now)
+        return dg.SkipReason("messages that were due have been seen to")
+
+    return messages
 
 
 def _instant(seconds: float) -> datetime:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from pacekeeper.alerts.drain import drain, drain_after_run
@@ -19,6 +20,7 @@ from pacekeeper.ops import Alert, AlertDelivery, AlertEvent, Run
 from pacekeeper.ops.alert_problems import alert_problems
 from pacekeeper.privacy import create_hash_key, keyed_hash
 from pacekeeper.settings import load_settings
+from pacekeeper_app.run_sensors import run_sensors
 from tests.alert_receivers import Mailbox, Webhook, mail_server, webhook_server
 from tests.verdict_table import VerdictTable
 
@@ -278,6 +280,21 @@ def test_quiet_hours_and_digests_hold_messages_back(site: Site) -> None:
     assert ("sue", "pending", "digest") in site.states()
     site.drain(two_at_night + timedelta(hours=29))
     assert len(site.web.to("/sue")) == 2
+
+
+def test_between_runs_the_daemon_sends_what_waited(site: Site) -> None:
+    site.web.answer = 500
+    site.verdicts.say(3, "breach", rail="active_caseload", subject=BEN)
+    site.verdicts.say(2, "pass", rail="active_caseload", subject=BEN)
+    now = datetime.now(UTC)
+    site.drain(now - timedelta(hours=1))
+    site.web.answer = 200
+    (sensor,) = [sensor for sensor in run_sensors(site.home, job="nightly") if sensor.name == "messages"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        for said in ("messages that were due have been seen to", "no message is due"):
+            tick = sensor.evaluate_tick(dg.build_sensor_context(instance))
+            assert tick.skip_message == said
+    assert len(site.web.to("/sue")) == 1
 
 
 def test_a_snooze_holds_all_but_worse_and_a_waiver_holds_everything_until_its_end(site: Site) -> None:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from pacekeeper.policy import Policy
 
 
+#: Two that want to send at once take turns.
+_PATIENCE_SECONDS = 60
+
+
 @dataclass
 class Drained:
     """What came of it. events: new ones. sent, failed: messages. messages: what a dry run would have sent."""
@@ -91,8 +95,13 @@ def drain(home: PracticeHome, *, now: datetime, dry_run: bool = False, again: bo
     return drained
 
 
+def is_anything_due(home: PracticeHome, *, now: datetime) -> bool:
+    """Whether a message waits that may go now: after quiet hours, or to be tried again."""
+    return any(row.is_alone and row.due_at <= now for row in home.ops.rows(AlertDelivery, state="pending"))
+
+
 def drain_after_run(home: PracticeHome, *, now: datetime) -> None:
-    """The same at the end of a run, which it never fails: what went wrong is on record for `pacekeeper problems`."""
+    """The same where nobody looks on; raises nothing: what went wrong is on record for `pacekeeper problems`."""
     error: str | None = None
     try:
         drain(home, now=now)
@@ -118,7 +127,7 @@ def _only_one(home: PracticeHome) -> Iterator[None]:
     if not home.data_dir.exists():
         raise ConfigError(f"nothing has been published yet in {home.data_dir}: run `pacekeeper run` first")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE_SECONDS)
     except Timeout:
         raise RetryableError(f"another process is sending alerts of {home.data_dir}; wait until it has ended") from None
     try:
