@@ -222,4 +222,5 @@ def test_a_unit_runs_a_program_that_is_installed_for_a_user_of_its_own(unit: Pat
     if program.endswith("/pacekeeper"):
         from pacekeeper_app.cli import app
 
-        assert arguments[0] in {known.name for known in (*app.registered_commands, *app.registered_groups)}
+        groups = {group.name for group in app.registered_groups}
+        assert arguments[0] in groups | {command.name for command in app.registered_commands}
