@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from pacekeeper.contract import ENTITIES
+from pacekeeper.errors import ConfigError
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun, StreamState
 from pacekeeper.policy import load_policy
@@ -124,6 +125,35 @@ def test_the_nightly_schedule_follows_the_practices_clock(settings_with_sources:
     (schedule,) = repository.schedule_defs
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "America/Denver")
     assert schedule.job_name == "nightly"
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING, "nobody has to remember to switch it on"
+
+
+def test_the_schedule_is_the_settings_own_or_none(settings_with_sources: Path) -> None:
+    text = settings_with_sources.read_text()
+
+    def crons(schedule: str) -> list[object]:
+        settings_with_sources.write_text(f'{text}[operations]\nschedule = "{schedule}"\n')
+        repository = build_definitions(load_settings(settings_with_sources)).get_repository_def()
+        return [found.cron_schedule for found in repository.schedule_defs]
+
+    assert crons("30 4 * * 1-5") == ["30 4 * * 1-5"]
+    assert crons("off") == []
+    with pytest.raises(ConfigError, match=r"schedule in \[operations\] is '61 2 \* \* \*', which is no cron"):
+        crons("61 2 * * *")
+    with pytest.raises(ConfigError, match="schedule"):
+        crons("nightly")
+
+
+def test_sensors_for_the_end_of_every_run_are_on_and_touch_nothing_before_the_first(
+    settings_with_sources: Path,
+) -> None:
+    settings = load_settings(settings_with_sources)
+    sensors = {sensor.name: sensor for sensor in build_definitions(settings).get_repository_def().sensor_defs}
+    assert {"run_success", "run_failure", "run_canceled", "dead_runs"} <= set(sensors)
+    assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensors["dead_runs"](dg.build_sensor_context(instance=instance))
+    assert not settings.data_dir.exists()
 
 
 def test_every_asset_is_grouped_owned_and_described(settings_with_sources: Path) -> None:

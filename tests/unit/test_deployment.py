@@ -171,6 +171,8 @@ def test_databases_are_made_as_pacekeeper_wants_them(postgres: Cluster, tmp_path
         assert session.rows("SELECT 1") == [(1,)]
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(f"postgresql://pacekeeper:two@{place}/dagster")
+    with psycopg.connect(f"postgresql://dagster:one@{place}/dagster") as dagster:
+        assert dagster.execute("SHOW timezone").fetchone() == ("UTC",), "the tests' server is in Denver"
     _check_instance(f"postgresql+psycopg2://dagster:one@{place}/dagster", tmp_path)
 
 

@@ -56,7 +56,7 @@ class OpsDatabase:
     def engine(self) -> Engine:
         """The engine; the file and its tables are made when it is first asked for."""
         if self._engine is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # No pool: a connection that stays open keeps the file's write-ahead log beside it.
             engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool)
 
