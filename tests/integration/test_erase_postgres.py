@@ -31,6 +31,8 @@ def test_rows_of_the_client_go_in_every_schema(session: PostgresSession) -> None
         INSERT INTO raw_ehr.visit VALUES ('{VISIT}', '{ANN}', '1'), ('{GROUP}', NULL, '2');
         CREATE TABLE raw_ehr.seat (row_key VARCHAR, parent_key VARCHAR, client VARCHAR, version_id VARCHAR);
         INSERT INTO raw_ehr.seat VALUES ('{GROUP}#1', '{GROUP}', '{ANN}', '3'), ('{GROUP}#2', '{GROUP}', '{BOB}', '4');
+        CREATE TABLE raw_ehr.seat_part (row_key VARCHAR, parent_key VARCHAR, version_id VARCHAR);
+        INSERT INTO raw_ehr.seat_part VALUES ('{VISIT}#1#1', '{VISIT}#1', '7'), ('{GROUP}#2#1', '{GROUP}#2', '8');
         CREATE TABLE raw_ehr.client (row_key VARCHAR, guarantor VARCHAR, version_id VARCHAR);
         INSERT INTO raw_ehr.client VALUES ('{ANN}', NULL, '5'), ('{BOB}', '{ANN}', '6');
         CREATE TABLE canonical.note (note_key VARCHAR, session_key VARCHAR);
@@ -45,6 +47,7 @@ def test_rows_of_the_client_go_in_every_schema(session: PostgresSession) -> None
         "canonical.note": 1,
         "raw_ehr.client": 1,
         "raw_ehr.seat": 1,
+        "raw_ehr.seat_part": 1,
         "raw_ehr.visit": 1,
     }
     assert session.rows("SELECT row_key, guarantor FROM raw_ehr.client") == [(BOB, None)]

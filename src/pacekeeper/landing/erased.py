@@ -85,13 +85,18 @@ def _columns(stream: Stream) -> list[str]:
 
 def _keys_of(folder: Path, stream: Stream) -> str:
     listed = ", ".join(map(sql_name, _columns(stream)))
+    if stream.child_of is not None:
+        listed += ", split_part(parent_key, '#', 1)"
     return f"SELECT unnest([{listed}]) AS key FROM {_read(_files(folder, stream))}"
 
 
 def _is_erased(stream: Stream) -> str:
     """SQL for whether a row is the client's."""
     names = ["row_key"] if _is_of_its_own(stream) else _columns(stream)
-    return " OR ".join(f"{sql_name(name)} IN (FROM erased)" for name in names)
+    found = [f"{sql_name(name)} IN (FROM erased)" for name in names]
+    if stream.child_of is not None:  # an element of an element has the key of the record in front of its parent's
+        found.append("split_part(parent_key, '#', 1) IN (FROM erased)")
+    return " OR ".join(found)
 
 
 def _is_of_its_own(stream: Stream) -> bool:

@@ -43,8 +43,11 @@ class _Table:
         return f"{sql_name(self.schema)}.{sql_name(self.name)}"
 
     def holds(self, keys: str = ERASED) -> str:
-        """SQL for whether a row holds one of the keys."""
-        return " OR ".join(f"{sql_name(column)} IN (FROM {keys})" for column in self.texts)
+        """SQL for whether a row holds one of the keys, or is part of a record that has one as its own."""
+        found = [f"{sql_name(column)} IN (FROM {keys})" for column in self.texts]
+        if self.has_parent:
+            found.append(f"split_part(parent_key, '#', 1) IN (FROM {keys})")
+        return " OR ".join(found)
 
 
 def find_client(connection: Connection, client_key: str) -> int:

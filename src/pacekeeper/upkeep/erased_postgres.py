@@ -34,7 +34,10 @@ def delete_postgres(session: PostgresSession, keys: Sequence[str], spared: Seque
                             f"UPDATE {table} SET {sql_name(column)} = NULL WHERE {sql_name(column)} IN "
                             "(SELECT key FROM erased_key) AND row_key IN (SELECT key FROM spared_key)"
                         )
-            holds = " OR ".join(f"{sql_name(column)} IN (SELECT key FROM erased_key)" for column in columns)
+            places = [sql_name(column) for column in columns]
+            if "parent_key" in columns:
+                places.append("split_part(parent_key, '#', 1)")
+            holds = " OR ".join(f"{place} IN (SELECT key FROM erased_key)" for place in places)
             rows = session.rows(
                 f"WITH gone AS (DELETE FROM {table} WHERE {holds} RETURNING 1) SELECT count(*) FROM gone"
             )
