@@ -9,20 +9,23 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import pytest
 
+from pacekeeper.columns import Code, Instant, Key
+from pacekeeper.connector import Connector, ConnectorSettings, SourceContext
 from pacekeeper.errors import ConfigError
 from pacekeeper.home import PracticeHome
 from pacekeeper.landing.backfill import Backfill, estimate, forget_slices, land_backfill, left_to_do, reach_of, slices
 from pacekeeper.landing.extract import Extraction, Request
 from pacekeeper.landing.night import land_sources
 from pacekeeper.landing.spool import read_manifest
-from pacekeeper.landing.worker import run_job
+from pacekeeper.landing.worker import Job, run_job
 from pacekeeper.ops import BackfillSlice, Run, SourceRun, StreamRun, StreamState
 from pacekeeper.settings import load_settings
+from pacekeeper.stream import Page, Stream, Window
 from pacekeeper.testing import FhirServer
 from pacekeeper_app.cli.backfill import parse_backfill, told
 from tests.integration.practice_run import pacekeeper
@@ -189,6 +192,43 @@ def test_the_estimate_is_what_days_of_changes_have_cost(site: Site) -> None:
     year = Backfill("ehr", START, START + timedelta(days=365))
     assert estimate(site.home, year, now=FIRST_NIGHT).calls == 5000, "never more than everything"
     assert told(found) == "About 1,400 calls and 14 min of reading, by its last 2 nights, which read 2 days of changes."
+
+
+class Mixed(Connector[ConnectorSettings]):
+    """Notes whose parts come with them and that can be asked for, and rooms that cannot."""
+
+    name = "mixed"
+    streams = (
+        Stream("note", {"id": Key("note"), "at": Instant()}, cursor="at"),
+        Stream("part", {"kind": Code()}, child_of="note", explode="parts"),
+        Stream("room", {"id": Key("location")}),
+    )
+    asked: ClassVar[list[str]] = []
+
+    def read(self, streams: Sequence[Stream], window: Window) -> Iterator[Page]:
+        self.asked[:] = [stream.name for stream in streams]
+        assert window.since_of("note") == START
+        yield Page("note", [{"id": "n1", "at": "2026-01-02T00:00:00Z"}])
+
+
+@pytest.mark.parametrize("before", [FIRST_NIGHT.isoformat(), None], ids=["backfill", "night"])
+def test_what_cannot_be_asked_for_changes_is_left_to_the_nights(site: Site, tmp_path: Path, before: str | None) -> None:
+    job = Job(
+        config=str(site.home.settings.file),
+        run_id="b1",
+        source="ehr",
+        folder=str(tmp_path / "mixed"),
+        key_path=str(site.home.key_path),
+        as_of=FIRST_NIGHT.isoformat(),
+        since={"note": START.isoformat()},
+        before=before,
+    )
+    context = SourceContext("ehr", None, lambda: FIRST_NIGHT)
+    run_job(job, build=lambda *_: Mixed(ConnectorSettings(), context))
+    assert Mixed.asked == (["note", "part"] if before else ["note", "part", "room"])
+    manifest = read_manifest(tmp_path / "mixed")
+    assert manifest is not None
+    assert manifest.streams["room"].was_full is (before is None)
 
 
 def test_a_source_that_cannot_be_asked_for_a_window_is_read_whole_in_one_part(site: Site) -> None:

@@ -10,14 +10,14 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pacekeeper.errors import PacekeeperError, PluginError
-from pacekeeper.stream import Window
+from pacekeeper.stream import Stream, Window
 
 if TYPE_CHECKING:
     from pacekeeper.landing.boundary import Boundary
@@ -104,7 +104,7 @@ def run_job(
     #: What the source says about the completeness of a read, where it is not what the window asked for.
     whole_streams: dict[str, bool] = {}
     with plugin_border(job.source, source.connector):
-        pages = connector.read(streams, window)
+        pages = connector.read(_asked(streams, since, is_backfill=job.before is not None), window)
     for page in guarded(pages, source=job.source, connector=source.connector):
         boundary.add(page)
         if page.checkpoint is not None and kept is not None:
@@ -144,6 +144,13 @@ def run_job(
             mark=mark,
         ),
     )
+
+
+def _asked(streams: Sequence[Stream], since: Mapping[str, datetime], *, is_backfill: bool) -> list[Stream]:
+    """What is read: everything; of a backfill what has a cursor, where anything has. The rest is read every night."""
+    parents = {stream.name: stream.child_of for stream in streams}
+    with_cursor = [stream for stream in streams if _root(stream.name, parents) in since]
+    return with_cursor if is_backfill and with_cursor else list(streams)
 
 
 def _root(name: str, parents: Mapping[str, str | None]) -> str:
