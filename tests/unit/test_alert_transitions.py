@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -256,3 +257,32 @@ def test_a_review_that_came_late_resolves_though_the_verdict_stays(ops: OpsDatab
     assert [event.event for event in derive(verdicts.session, ops, now=NOW)] == ["opened"]
     raw.execute("UPDATE marts.alert_response SET reviewed_at = TIMESTAMPTZ '2026-02-01 12:00:00Z'")
     assert [event.event for event in derive(verdicts.session, ops, now=NOW)] == ["resolved"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_nights_bring_a_subject_that_fails_has_one_open_alert_and_one_that_does_not_has_none(
+    ops: OpsDatabase, seed: int
+) -> None:
+    """New weeks, late changes, withdrawn verdicts and policies at random; looked at twice a night."""
+    chance = random.Random(seed)
+    table = VerdictTable()
+    subjects = ("ana", "ben", "cora", "dan")
+    states: dict[tuple[str, int], str] = {}
+    for night in range(1, 15):
+        for subject in subjects:
+            weeks = [night] + ([chance.randrange(max(1, night - 4), night + 1)] if chance.random() < 0.4 else [])
+            for week in weeks:
+                state = chance.choice(("pass", "pass", "warn", "breach", "unknown"))
+                retracted = week != night and chance.random() < 0.2
+                states[subject, week] = "unknown" if retracted else state
+                table.say(week, state, subject=subject, policy=f"p{night // 6}", retracted=retracted)
+        derive(table.session, ops, now=NOW)
+        assert derive(table.session, ops, now=NOW) == []
+        for subject in subjects:
+            judged = [week for week in range(1, night + 1) if states[subject, week] != "unknown"]
+            standing = ops.rows(Alert, subject_key=subject, state="open")
+            assert len(standing) <= 1
+            if judged and states[subject, judged[-1]] == "pass" and standing:
+                assert standing[0].opened_period > period(judged[-1])
+            if judged and judged[-1] == night and states[subject, night] != "pass":
+                assert [alert.severity for alert in standing] == [states[subject, night]]

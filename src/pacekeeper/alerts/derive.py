@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -46,17 +45,6 @@ def alert_ref(*parts: str) -> str:
     """A short reference that says nothing about the subject: eight letters and digits."""
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return base64.b32encode(digest).decode("ascii")[:_REF_LETTERS]
-
-
-def forget_alerts(ops: OpsDatabase, subjects: Iterable[str]) -> int:
-    """Take everything about these subjects out of the outbox; how many alerts it was."""
-    from pacekeeper.ops import AlertDelivery, AlertNote
-
-    alerts = ops.rows_among(Alert, "subject_key", subjects)
-    refs = [alert.ref for alert in alerts]
-    rows: list[SQLModel] = [*ops.rows_among(AlertEvent, "ref", refs), *ops.rows_among(AlertDelivery, "ref", refs)]
-    ops.remove([*rows, *ops.rows_among(AlertNote, "ref", refs), *alerts])
-    return len(alerts)
 
 
 def _opened(step: Transition, now: datetime) -> Alert:
