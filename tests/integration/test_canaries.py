@@ -202,7 +202,9 @@ def test_neither_rows_nor_files_of_a_database_hold_a_canary(night: Night, postgr
     assert marked == []
     assert total > 5000
     assert {schema for schema, _ in tables} >= {"raw_ehr", "canonical", "marts", "bi"}
-    assert [path.name for path in postgres.files() if has_mark(path.read_bytes())] == []
+    # The server's own list of locales has those of some islands.
+    marked = [path.name for path in postgres.files() if has_mark(path.read_bytes().replace(b"Canary Islands", b""))]
+    assert marked == []
 
 
 @pytest.mark.edge_case(41)
