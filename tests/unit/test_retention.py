@@ -13,6 +13,8 @@ from tests.upkeep_site import FIRST, make_home, night
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import OpsDatabase, Run, SourceRun, StreamRun
 from pacekeeper.upkeep.retention import let_go, prune_ledgers, prune_raw
+from pacekeeper_assets.marts import publication_asset
+from pacekeeper_assets.practice_resource import PracticeResource
 from pacekeeper_assets.run_storage import prune_runs
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -79,3 +81,21 @@ def test_runs_of_dagster_go_with_their_events(tmp_path: Path) -> None:
         prune_runs(instance, now=datetime.now(UTC) + timedelta(days=91), keep_days=90)
         assert [run.run_id for run in instance.get_runs()] == [running]
         assert not instance.has_run(ended)
+
+
+def test_the_publication_of_a_night_lets_go_of_what_is_old_and_exports(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "site")
+    config = tmp_path / "site" / "pacekeeper.toml"
+    config.write_text(config.read_text() + '\n[operations]\nexport_folder = "parquet"\nkeep_ledger_days = 8\n')
+    night(home, 1)
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    home.ops.add([Run(run_id="old", as_of=old, started_at=old, state="success")])
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        result = dg.materialize(
+            [publication_asset(owners=[])],
+            resources={"practice": PracticeResource(config_path=str(config))},
+            instance=instance,
+        )
+    assert result.success
+    assert home.ops.rows(Run, run_id="old") == []
+    assert (tmp_path / "site" / "parquet" / "current" / "contact.parquet").exists()
