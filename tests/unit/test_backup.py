@@ -44,6 +44,7 @@ def add_note(home: PracticeHome) -> None:
 
 def test_the_night_after_a_restore_is_the_night_that_would_have_been(home: PracticeHome, tmp_path: Path) -> None:
     folder, manifest = back_up(home, tmp_path / "backups")
+    assert [path.name for path in (tmp_path / "backups").iterdir()] == [folder.name]
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "ops.sqlite", "warehouse.duckdb"]
     assert (manifest.key_id, manifest.as_of) == (home.hash_key().key_id, "2026-03-03T06:00:00+00:00")
     assert {oct(file.stat().st_mode & 0o777) for file in folder.iterdir()} <= {"0o600", "0o644"}

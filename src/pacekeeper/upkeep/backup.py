@@ -10,6 +10,7 @@ The hash secret is no part of it: who has both can tell whether a person is in t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -85,9 +86,13 @@ def back_up(
     with alone(home, wait_seconds=wait_seconds):
         made_at = datetime.now(UTC)
         name = f"pacekeeper-{made_at:%Y%m%dT%H%M%SZ}"
-        half = folder / f".{name}.new"
+        # Several practices may share the folder.
+        ours = hashlib.sha256(str(home.data_dir).encode()).hexdigest()[:8]
+        half = folder / f".{name}.{ours}.new"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for left_behind in folder.glob(f".pacekeeper-*.{ours}.new"):
+                shutil.rmtree(left_behind)
             _fold_log(home)
             size = home.warehouse.path.stat().st_size + home.ops.path.stat().st_size
             need_space(folder, size + (16 << 20), why="the backup")
