@@ -370,11 +370,19 @@ def test_a_dry_run_prints_everything_and_sends_nothing(site: Site) -> None:
 
 
 def test_settings_can_keep_everything_a_dry_run(site: Site) -> None:
+    site.verdicts.say(3, "breach", subject=BEN)
+    site.drain(NOW + timedelta(days=1))
     site.write("pacekeeper.toml", _SETTINGS + "dry_run = true\n")
     site.verdicts.say(3, "breach", subject=ANA)
-    site.drain()
-    assert {(state, reason) for _, state, reason in site.states()} == {("suppressed", "dry_run")}
-    assert site.web.calls == 0
+    site.drain(NOW + timedelta(days=7))
+    assert ("ana", "suppressed", "dry_run") in site.states()
+    assert ("sue", "pending", "dry_run") in site.states()
+    assert len(site.web.to("/sue")) == 0
+    site.write("pacekeeper.toml", _SETTINGS)
+    site.drain(NOW + timedelta(days=14))
+    (text,) = site.web.to("/sue")
+    assert "Where things stand" in text
+    assert text.count("Reference") == 2
 
 
 @pytest.mark.parametrize("point", ["alerts.derived", "alerts.routed"])

@@ -83,7 +83,7 @@ def drain(home: PracticeHome, *, now: datetime, dry_run: bool = False, again: bo
         writer = Writer(settings.practice.name, who, routes, _titles(policy), facts, known)
         for rows in groups:
             message = writer.write(rows)
-            if dry_run:
+            if dry_run or settings.alerts.dry_run:
                 drained.messages.append(message)
                 for row in rows:
                     row.reason = "dry_run"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -142,11 +142,3 @@ def _silent() -> Iterator[None]:
         yield
     finally:
         logger.disabled = before
-
-
-def by_state(rows: Sequence[AlertDelivery]) -> dict[str, int]:
-    """How many rows are in each state."""
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        counts[row.state] += 1
-    return dict(sorted(counts.items()))
