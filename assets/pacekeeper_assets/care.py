@@ -101,8 +101,8 @@ def with_episode(rows: Table, tables: CanonicalTables, *, key: str) -> Table:
     )
 
 
-def client_session(tables: CanonicalTables, policy: Policy) -> Table:
-    """One row per client and session they attended: times, clinician, episode, and `session_no` within the episode."""
+def attended_place(tables: CanonicalTables, policy: Policy) -> Table:
+    """One row per client and session they attended: times, clinician, local day, and the episode that it names."""
     places = with_client_person(tables.session_participant.filter(tables.session_participant.attended), tables)
     places = places.group_by("session_key", "client_key").aggregate(episode_key=places.episode_key.min())
     held = tables.session
@@ -120,7 +120,12 @@ def client_session(tables: CanonicalTables, policy: Policy) -> Table:
     )
     rows = places.inner_join(held, "session_key")
     rows = rows.mutate(place_key=rows.session_key.concat("|").concat(rows.client_key))
-    rows = with_episode(with_practice_day(rows, tables, at="start_s"), tables, key="place_key")
+    return with_practice_day(rows, tables, at="start_s")
+
+
+def client_session(tables: CanonicalTables, policy: Policy) -> Table:
+    """`attended_place` with the episode that it belongs to, and `session_no` within the episode."""
+    rows = with_episode(tables.attended_place, tables, key="place_key")
     in_order = ibis.window(group_by="episode_key", order_by=["start_s", "session_key"])
     return rows.mutate(
         session_no=ifelse(rows.episode_key.isnull(), ibis.null("int64"), ibis.row_number().over(in_order) + 1)
@@ -236,5 +241,7 @@ def about_session(administered_s: Value, start_s: Value, end_s: Value, outcome: 
 
 
 CARE_EPISODE = Step("care_episode", care_episode)
-CLIENT_SESSION = Step("client_session", client_session, (CARE_EPISODE, PRACTICE_DAY))
+# A step of its own: places are read twice, and in one statement with their episodes more than memory may hold.
+ATTENDED_PLACE = Step("attended_place", attended_place, (PRACTICE_DAY,))
+CLIENT_SESSION = Step("client_session", client_session, (CARE_EPISODE, ATTENDED_PLACE))
 EPISODE_COURSE = Step("episode_course", episode_course, (CARE_EPISODE, CLIENT_SESSION, PRACTICE_DAY))
