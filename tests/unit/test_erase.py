@@ -45,9 +45,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ops.execute("CREATE TABLE told (ref VARCHAR PRIMARY KEY, subject_key VARCHAR)")
         ops.execute("CREATE TABLE answer (id INTEGER PRIMARY KEY, ref VARCHAR, words VARCHAR)")
         ops.executemany(
-            "INSERT INTO told VALUES (?, ?)", [("A1", person), ("B1", key_of(made, "ehr", "client", "bob"))]
+            "INSERT INTO told VALUES (?, ?)",
+            [("A1", person), ("A2", f"derived:no_show_run:{person}"), ("B1", key_of(made, "ehr", "client", "bob"))],
         )
-        ops.executemany("INSERT INTO answer (ref, words) VALUES (?, ?)", [("A1", "seen"), ("B1", "seen")])
+        ops.executemany(
+            "INSERT INTO answer (ref, words) VALUES (?, ?)", [("A1", "seen"), ("A2", "seen"), ("B1", "seen")]
+        )
     (made.data_dir / "checkpoints").mkdir()
     (made.data_dir / "checkpoints" / "ehr.json").write_text('{"next": "page 4"}')
     return folder
@@ -175,7 +178,7 @@ def test_only_that_it_happened_is_on_record(home: PracticeHome) -> None:
     by_table = {(row.store, row.table_name): row.rows for row in home.ops.rows(ErasedRows)}
     assert by_table["warehouse", "raw_ehr.client"] == 2, "both versions"
     assert by_table["warehouse", "canonical.note"] == 2
-    assert by_table["operations", "answer"] == 1
+    assert by_table["operations", "answer"] == 2
     assert sum(by_table.values()) == done.rows
     assert not {row.tombstone for row in home.ops.rows(ErasedKey)} & set(keys.values())
 

@@ -12,20 +12,24 @@ from pacekeeper.errors import FatalError
 from pacekeeper.sql_text import sql_name
 
 _KEY = re.compile(r"[0-9a-f]{32}")
+_SUBJECT = re.compile(r"([a-z_]+:)+[0-9a-f]{32}")
 _BLANK = "0" * 32
 
 
 def delete_sqlite(file: Path, keys: Collection[str]) -> dict[str, int]:
     """Delete rows that hold one of the keys, and what names those rows; rows by table.
 
-    A row's own key, where it is one column of text, is looked for in columns of the same name. Keys inside longer texts
-    are made unreadable.
+    A row's own key, where it is one column of text, is looked for in columns of the same name. A subject that ends in
+    such a key, as those of derived alerts do, is one too; keys inside longer texts are made unreadable.
     """
     deleted: dict[str, int] = {}
     with closing(_open(file)) as connection:
         with connection:
             connection.execute("CREATE TEMP TABLE erased (name TEXT, value TEXT)")
             connection.executemany("INSERT INTO erased VALUES (NULL, ?)", [(key,) for key in keys])
+            for table, names, _ in _tables(connection):
+                theirs = [(one,) for one in _subjects(connection, table, names) if one.rpartition(":")[2] in keys]
+                connection.executemany("INSERT INTO erased VALUES (NULL, ?)", theirs)
             more = True
             while more:
                 found = {table: _delete(connection, table, names, own) for table, names, own in _tables(connection)}
@@ -71,6 +75,17 @@ def _tables(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str], st
         keys = [row[1] for row in info if row[5]]
         is_text = [row[2].upper().startswith(("VARCHAR", "TEXT")) for row in info if row[5]]
         yield table, [row[1] for row in info], keys[0] if keys and len(keys) == 1 and is_text[0] else None
+
+
+def _subjects(connection: sqlite3.Connection, table: str, names: list[str]) -> Iterator[str]:
+    """Texts that are words and a key, with colons between."""
+    for name in names:
+        column = sql_name(name)
+        for (text,) in connection.execute(
+            f"SELECT DISTINCT {column} FROM {sql_name(table)} WHERE typeof({column}) = 'text' AND {column} LIKE '%:%'"
+        ):
+            if _SUBJECT.fullmatch(text):
+                yield text
 
 
 def _delete(connection: sqlite3.Connection, table: str, names: list[str], own: str | None) -> int:
