@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,13 @@ if TYPE_CHECKING:
 
 #: Written to a file or a pipe, a table is this wide; a terminal has the last word on its own width.
 _WIDTH = 130
+#: A keyed hash at the end of a subject, and as much of it as tells it from others.
+_KEY_AT_END = re.compile(r"(?<=[0-9a-f]{12})[0-9a-f]{20}$")
+
+
+def short_subject(subject: str) -> str:
+    """A subject for people to read: the beginning of it, which commands take for the whole."""
+    return _KEY_AT_END.sub("", subject)
 
 
 def make_console(*, stderr: bool = False) -> Console:

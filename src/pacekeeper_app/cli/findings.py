@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from pacekeeper_app.cli.console import short_subject
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 STATES = ("pass", "warn", "breach", "unknown", "exempt")
 STYLE = {"pass": "green", "warn": "yellow", "breach": "bold red", "unknown": "magenta", "exempt": "cyan"}
-_SHOWN = 12
 _JUDGED = "FROM marts.guardrail_result WHERE is_current AND NOT is_retracted"
 #: Column of the landing ledger by what it is called here.
 _COUNTS = {
@@ -175,7 +176,9 @@ def print_breaches(console: Console, home: PracticeHome) -> None:
     for guardrail, found in groupby(rows, key=lambda row: str(row[0])):
         own = list(found)
         for _, key, weeks, first, last, worst, reason, unit in own[:_PER_GUARDRAIL]:
-            table.add_row(guardrail, key[:_SHOWN], str(weeks), str(first), str(last), f"{worst:.2f}", unit, reason)
+            table.add_row(
+                guardrail, short_subject(key), str(weeks), str(first), str(last), f"{worst:.2f}", unit, reason
+            )
         if len(own) > _PER_GUARDRAIL:
             table.add_row(guardrail, f"[dim]{len(own) - _PER_GUARDRAIL:,} more[/]", "", "", "", "", "", "")
     console.print(table)

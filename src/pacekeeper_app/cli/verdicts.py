@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pacekeeper.errors import ConfigError
-from pacekeeper_app.cli.console import make_console
+from pacekeeper_app.cli.console import make_console, short_subject
 from pacekeeper_app.cli.options import Config, open_home
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def verdicts(
     )
     for row in rows:
         cells = [_text(row[name]) for name in _SHOWN]
-        cells[1], cells[3] = cells[1][:12], f"[{STYLE[cells[3]]}]{cells[3]}[/]"
+        cells[1], cells[3] = short_subject(cells[1]), f"[{STYLE[cells[3]]}]{cells[3]}[/]"
         table.add_row(*cells)
     console.print(table)
     for (guardrail_id, reason), text in explained.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacekeeper.errors import ConfigError
-from pacekeeper_app.cli.console import make_console
+from pacekeeper_app.cli.console import make_console, short_subject
 from pacekeeper_app.cli.options import Config, open_home
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _show(console: Console, changes: list[Change], found: Rejudged, *, limit: in
         value = "" if change.value is None else f"{change.value:g}"
         table.add_row(
             change.guardrail_id,
-            change.subject_key[:12],
+            short_subject(change.subject_key),
             change.period,
             styled(change.state),
             styled(change.new_state),
