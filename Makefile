@@ -34,7 +34,7 @@ ui: .venv/runtime.stamp  ## open Dagster's page on the demo practice
 	@PACEKEEPER_CONFIG=$(CURDIR)/$(DEMO)/pacekeeper.toml DAGSTER_HOME=$(CURDIR)/$(DEMO)/data/dagster $(BIN)/dagster dev -w workspace.yaml
 
 test: .venv/dev.stamp  ## run the tests
-	@$(BIN)/pytest -n auto --dist loadfile -m "not bench" $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not bench" $(ARGS)
 	@$(BIN)/pytest -n auto --dist loadfile plugins/pacekeeper-openemr/tests plugins/pacekeeper-gnuhealth/tests
 
 test-gnuhealth: .venv/dev.stamp  ## install a real GNU Health, write to it, read it (needs PostgreSQL's server; minutes)
