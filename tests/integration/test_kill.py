@@ -159,9 +159,9 @@ def test_nothing_a_killed_run_left_is_still_there(nights: Nights) -> None:
 
 def test_killed_runs_are_on_record_as_killed(nights: Nights) -> None:
     runs = sorted(nights.repaired.ops.rows(Run), key=lambda run: run.started_at)
-    assert [run.state for run in runs] == ["success", "killed", "killed", "success"]
-    assert nights.deaths["stage.done.session"].run_states == ["success", "running"]
-    assert nights.deaths["publish.before_replace"].run_states == ["success", "killed", "running"]
+    assert [run.state for run in runs] == ["success", *(["killed"] * len(BY_COMMAND)), "success"]
+    for died_before, point in enumerate(BY_COMMAND):
+        assert nights.deaths[point].run_states == ["success", *(["killed"] * died_before), "running"]
 
 
 def test_dagster_holds_no_place_for_a_dead_run(nights: Nights) -> None:
