@@ -16,9 +16,8 @@ class Alert(SQLModel, table=True):
     """One row per guardrail, subject and episode of breach.
 
     ref: short reference made of these, for messages and commands. opened_period: the period it was announced for;
-    since_period: the
-    first of the periods in a row that had failed by then. last_period, last_version: the
-    newest failing verdict that was seen. severity: warn | breach. state: open | resolved | retracted.
+    since_period: the first of the periods in a row that had failed by then. last_period, last_version: the newest
+    failing verdict that was seen. severity: warn | breach. state: open | resolved | retracted.
     """
 
     ref: str = Field(primary_key=True)
