@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make demo` and `make test` set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-gnuhealth check bench mutation docs format clean
+.PHONY: help setup demo ui test test-gnuhealth check bench mutation reference docs pictures format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -60,8 +60,16 @@ bench: .venv/dev.stamp  ## measure ratios against references in the same run
 mutation: .venv/dev.stamp  ## break each measure and see that the tests which claim to prove it fail
 	@$(BIN)/python -m tests.mutation
 
-docs: .venv/dev.stamp  ## write the generated reference pages anew
+reference: .venv/dev.stamp  ## write the generated reference pages anew
 	@$(BIN)/python -m pacekeeper_app.reference
+
+docs: .venv/dev.stamp  ## build the documentation site into build/docs; stale pages and dead links fail
+	@$(BIN)/python -m pacekeeper_app.reference --check
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
+	@echo "build/docs/docs/index.html"
+
+pictures: .venv/dev.stamp  ## draw the documentation's pictures anew (needs Graphviz)
+	@$(BIN)/python -m pacekeeper_app.architecture
 
 format: .venv/dev.stamp  ## format the code
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-_MADE = "<!-- Made from the code by `make docs`. -->\n"
+_MADE = "<!-- Made from the code by `make reference`. -->\n"
 
 
 def columns_markdown() -> str:

@@ -12,19 +12,25 @@ _FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 def pages() -> Mapping[str, str]:
     """Markdown by file name."""
     from pacekeeper.contract.dictionary import dictionary_markdown
+    from pacekeeper_app.cli_reference import checks_markdown, cli_markdown
     from pacekeeper_app.connector_matrix import connectors_markdown
     from pacekeeper_app.interface_reference import columns_markdown, settings_markdown
+    from pacekeeper_app.measure_reference import measures_markdown
     from pacekeeper_app.traceability import traceability_markdown
     from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
 
+    tests = _FOLDER.parents[1] / "tests"
     return {
         "canonical-dictionary.md": dictionary_markdown(),
+        "checks.md": checks_markdown(),
+        "cli.md": cli_markdown(),
         "columns.md": columns_markdown(),
         "connectors.md": connectors_markdown(),
         "guardrails.md": guardrails_markdown(),
         "marts.md": marts_markdown(),
+        "measures.md": measures_markdown(tests),
         "settings.md": settings_markdown(),
-        "traceability.md": traceability_markdown(_FOLDER.parents[1] / "tests"),
+        "traceability.md": traceability_markdown(tests),
     }
 
 
@@ -39,7 +45,7 @@ def main() -> int:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     if stale and "--check" in sys.argv:
-        sys.stderr.write(f"stale: {', '.join(stale)}; run make docs\n")
+        sys.stderr.write(f"stale: {', '.join(stale)}; run make reference\n")
         return 1
     sys.stdout.write(f"{len(pages())} pages, {len(stale)} {'written' if stale else 'changed'}\n")
     return 0

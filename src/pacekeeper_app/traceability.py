@@ -94,11 +94,12 @@ def _marked(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             inner = [found for decorator in node.decorator_list for found in ast.walk(decorator)]
-            for marker, number in {*_marks(inner), *_marks(of_module)}:
+            for marker, number in {*marks(inner), *marks(of_module)}:
                 yield node.name, marker, number
 
 
-def _marks(nodes: list[ast.AST]) -> Iterator[tuple[str, str]]:
+def marks(nodes: list[ast.AST]) -> Iterator[tuple[str, str]]:
+    """Marker and id of every mark among the nodes of a syntax tree."""
     for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MARKERS:
             for argument in node.args:
