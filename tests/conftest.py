@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -55,3 +56,14 @@ def postgres() -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium; the test is skipped, with this reason, where there is none."""
+    found = os.environ.get("PACEKEEPER_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("PACEKEEPER_REQUIRE_BROWSER"):
+            pytest.fail("PACEKEEPER_REQUIRE_BROWSER is set, but there is no chromium")
+        pytest.skip("no chromium: install one, or name it in PACEKEEPER_CHROMIUM")
+    return found

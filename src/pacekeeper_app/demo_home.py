@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pacekeeper.home import PracticeHome
 from pacekeeper.settings import FILE_NAME, load_settings
 from pacekeeper.testing import Practice
+from pacekeeper_app.demo_directory import write_demo_directory
 from pacekeeper_app.demo_mapping import activity_mapping, hr_mapping, staff_mapping
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ folder = "files"
 quarantine_limit = 0.15        # a short HR file: one bad row is much of it
 mapping = "files/mapping.toml"
 default_tz = {home_tz}
+"""
+_DIRECTORY = """
+[alerts]
+directory = "directory.toml"
+dry_run = true                 # nobody is written to
 """
 _ACTIVITY = """
 [sources.activity]
@@ -89,11 +95,13 @@ def write_demo_home(
     billing: BillingFiles | None = None,
     surveys: ServedSurveys | None = None,
     with_office: bool = False,
+    with_directory: bool = False,
 ) -> PracticeHome:
     """Write settings and files of a synthetic practice into `folder`; data that lies there already stays.
 
     base_url, token: of the server that serves `practice.resources`. billing, surveys: null = the practice has none.
     with_office: also the files that the practice keeps by itself, and its EHR's activity log.
+    with_directory: also who its clinicians are, by name.
     """
     mapping, own = (staff_mapping(), practice.office) if with_office else (hr_mapping(), {})
     _fill(folder / "files", _bytes({**practice.files, **own, "mapping.toml": mapping}))
@@ -102,6 +110,9 @@ def write_demo_home(
     if with_office:
         _fill(folder / "activity", _bytes({**practice.activity, "mapping.toml": activity_mapping()}))
         text += _ACTIVITY
+    if with_directory:
+        write_demo_directory(folder, practice)
+        text += _DIRECTORY
     if billing is not None:
         _fill(folder / "billing", billing.files)
         text += _BILLING

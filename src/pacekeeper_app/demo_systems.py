@@ -54,7 +54,7 @@ def build_systems(*, clinicians: int = 40, weeks: int = 28, seed: int = 7, first
 
 
 @contextmanager
-def serve_practice(systems: DemoSystems, folder: Path) -> Iterator[ServedPractice]:
+def serve_practice(systems: DemoSystems, folder: Path, *, with_directory: bool = False) -> Iterator[ServedPractice]:
     """Serve the systems, on the ports that `folder` names from before where these are free, and write its home."""
     with ExitStack() as running:
         ehr = running.enter_context(
@@ -74,6 +74,7 @@ def serve_practice(systems: DemoSystems, folder: Path) -> Iterator[ServedPractic
             billing=systems.billing,
             surveys=ServedSurveys(systems.surveys, redcap.api_url),
             with_office=True,
+            with_directory=with_directory,
         )
         yield ServedPractice(systems, ehr, redcap, home)
 

@@ -83,7 +83,7 @@ def _facts(
         period,
         None if value is None else _number(value, unit),
         None if limit is None else _number(limit, unit),
-        _practice_wide(classification, out_n, known_n, inputs),
+        practice_wide(classification, out_n, known_n, inputs),
     )
 
 
@@ -93,9 +93,8 @@ def _number(value: float, unit: str | None) -> str:
     return f"{value:.1f}".removesuffix(".0") + ("" if unit is None else f" {unit.replace('_', ' ')}")
 
 
-def _practice_wide(
-    classification: str | None, out_n: int | None, known_n: int | None, inputs: str | None
-) -> str | None:
+def practice_wide(classification: str | None, out_n: int | None, known_n: int | None, inputs: str | None) -> str | None:
+    """What a week's `systemic_signal` says to whoever asks about one person; null where there is none."""
     also = "" if not inputs else f", and so was the practice on {inputs.replace('_', ' ')}"
     match classification:
         case "systemic":

@@ -2,6 +2,7 @@
 
 from pacekeeper.ops.alert_tables import Alert, AlertDelivery, AlertDrain, AlertEvent, AlertMark, AlertNote, AlertPolicy
 from pacekeeper.ops.database import OpsDatabase
+from pacekeeper.ops.report_tables import ReportHandover
 from pacekeeper.ops.tables import (
     BackfillSlice,
     EntityState,
@@ -31,6 +32,7 @@ __all__ = [
     "MappingRun",
     "MartRun",
     "OpsDatabase",
+    "ReportHandover",
     "Run",
     "SourceRun",
     "StreamGap",

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from pacekeeper.errors import FatalError
-from pacekeeper.ops import alert_tables, erasure_tables, tables
+from pacekeeper.ops import alert_tables, erasure_tables, report_tables, tables
 
 Row = TypeVar("Row", bound=SQLModel)
 #: SQLite takes so many values in one statement, in any of its versions.
@@ -39,6 +39,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     alert_tables.AlertDrain,
     alert_tables.AlertMark,
     alert_tables.AlertPolicy,
+    report_tables.ReportHandover,
     erasure_tables.Erasure,
     erasure_tables.ErasedRows,
     erasure_tables.ErasedKey,

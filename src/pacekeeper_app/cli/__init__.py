@@ -23,6 +23,7 @@ from pacekeeper_app.cli import (
     policy,
     problems,
     quarantine,
+    report,
     run,
     status,
     try_source,
@@ -56,6 +57,7 @@ app.command("try")(try_source.try_source)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("erase")(erase.erase)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -36,7 +36,7 @@ def demo(
     with console.status("making a synthetic practice"):
         systems = build_systems(clinicians=clinicians, weeks=weeks, seed=seed)
     as_of = systems.practice.as_of
-    with serve_practice(systems, folder) as served:
+    with serve_practice(systems, folder, with_directory=True) as served:
         home = served.home
         console.print(
             f"[bold]{home.settings.practice.name}[/]: {clinicians} clinicians, {weeks} weeks. "
@@ -77,6 +77,7 @@ def _next_steps(console: Console, folder: Path) -> None:
     for command, text in (
         ("make ui", "Dagster's page with this run, its assets and its checks"),
         (f"{program} verdicts --state breach --config {shown}", "who, in the last week, and why"),
+        (f"{program} report --config {shown}", "pages for the practice, its supervisors and its clinicians"),
         (f"{program} quarantine list --config {shown}", "rows that broke a rule"),
         (f"{program} status --config {shown}", "the last run and every source"),
         (f"{program} identity --config {shown}", "who was found in more than one source, and by what"),
