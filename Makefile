@@ -68,8 +68,10 @@ docs: .venv/dev.stamp  ## build the documentation site into build/docs; stale pa
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
 	@echo "build/docs/docs/index.html"
 
-pictures: .venv/dev.stamp  ## draw the documentation's pictures anew (needs Graphviz)
+pictures: .venv/dev.stamp  ## make the documentation's pictures anew (needs Graphviz, Chromium, and the demo)
 	@$(BIN)/python -m pacekeeper_app.architecture
+	@$(BIN)/pacekeeper report --config $(DEMO)/pacekeeper.toml
+	@$(BIN)/python -m tests.report_pictures $(DEMO)/reports
 
 format: .venv/dev.stamp  ## format the code
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -66,7 +66,7 @@ def _fill(connection: Connection) -> None:
             is_far = name == "ana" and place == len(WEEKS) - 1
             is_unknown = name == "bo" and place > 0
             state, why = ("breach", "single_week_above") if is_far else ("pass", None)
-            hours = 37.25 if is_far else 20.5
+            hours: float | None = 37.25 if is_far else 20.5
             if is_unknown:
                 state, why, hours = "unknown", "no_source", None
             verdict(connection, "clinician", key, "direct_hours", week, state, why, hours)

@@ -75,7 +75,7 @@ def test_the_own_page_shows_the_numbers_of_the_marts(home: PracticeHome, browser
     cards = " ".join(page.locator("article.breach").all_inner_texts())
     assert "3 of 5 clinicians were outside" in cards
     assert "What would make the next weeks lighter" in cards
-    assert "37.2 hours: far above the upper limit in this one week; the practice's limit is 30 hours" in cards
+    assert "37.2 hours, far above the upper limit in this one week; the practice's limit is 30 hours" in cards
     page.close()
 
 

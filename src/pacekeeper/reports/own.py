@@ -226,8 +226,9 @@ def _has_weeks(found: Sequence[Verdict]) -> bool:
 
 def _sentence(one: Verdict) -> str:
     limit = "" if one.limit is None else f"; the practice's limit is {number(one.limit, one.unit)}"
-    why = "" if one.reason is None else f": {reason(one.reason)}"
-    return f"From {one.period}: {number(one.value, one.unit)}{why}{limit}."
+    why = "" if one.reason is None else f", {reason(one.reason)}"
+    since = "Week of" if one.is_weekly else "From"
+    return f"{since} {one.period}: {number(one.value, one.unit)}{why}{limit}."
 
 
 def _weeks(n: int, end: date) -> str:
