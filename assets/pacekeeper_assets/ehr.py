@@ -13,7 +13,7 @@ from pacekeeper.measures.tables import CanonicalTables
 from pacekeeper.policy import Policy
 from pacekeeper_assets.completeness import with_known
 from pacekeeper_assets.ehr_columns import COLUMNS, NEEDS
-from pacekeeper_assets.ehr_sweep import EHR_COVERAGE, EHR_LOG_DAY, EHR_SWEEP
+from pacekeeper_assets.ehr_sweep import EHR_COVERAGE, EHR_DAY, EHR_LOG_DAY
 from pacekeeper_assets.judging import band
 from pacekeeper_assets.people import with_person
 from pacekeeper_assets.productivity import PERSON_SESSION, PERSON_SOURCE, PERSON_WEEK
@@ -24,6 +24,20 @@ _KEYS = ("person_key", "week_id")
 _HOURS_OF_CARE = 8.0
 _MINUTES_OF_CARE = 15.0
 _MINUTES_PER_HOUR = 60.0
+_SUMMED = (
+    "ehr_s",
+    "after_hours_s",
+    "after_hours_note_s",
+    "wow_s",
+    "note_s",
+    "inbox_s",
+    "orders_s",
+    "patient_s",
+    "session_s",
+    "in_session_s",
+    "inbox_in_session_s",
+    "observed_s",
+)
 
 
 def ehr_time_week(tables: CanonicalTables, policy: Policy) -> Table:
@@ -31,11 +45,9 @@ def ehr_time_week(tables: CanonicalTables, policy: Policy) -> Table:
     weeks = weeks.select(
         "week_id", "direct_h", "has_unclear_sessions", "has_unreviewed_sessions", person_key="clinician_key"
     )
-    swept = tables.ehr_sweep
     parts = [
-        _totals(swept),
-        _nights(swept, policy),
-        _longest_day(swept),
+        _totals(tables.ehr_day),
+        _nights(tables.ehr_day, policy),
         tables.ehr_coverage,
         _note_actions(tables),
         switch_week(tables, policy),
@@ -51,45 +63,27 @@ def ehr_time_week(tables: CanonicalTables, policy: Policy) -> Table:
     return _rates(_measured(rows, policy), policy)
 
 
-def _totals(swept: Table) -> Table:
-    is_active, is_after = swept.ehr_n > 0, (swept.ehr_n > 0) & (swept.working_n == 0)
-
-    def total(condition: Value) -> Value:
-        return ifelse(condition, swept.length_s, 0).sum()
-
-    return swept.group_by(*_KEYS).aggregate(
-        ehr_s=total(is_active),
-        after_hours_s=total(is_after),
-        after_hours_note_s=total(is_after & (swept.note_n > 0)),
-        wow_s=total(is_active & (swept.patient_n == 0)),
-        note_s=total(swept.note_n > 0),
-        inbox_s=total(swept.inbox_n > 0),
-        orders_s=total(swept.orders_n > 0),
-        patient_s=total(swept.patient_n > 0),
-        session_s=total(swept.session_n > 0),
-        in_session_s=total(is_active & (swept.session_n > 0)),
-        inbox_in_session_s=total((swept.inbox_n > 0) & (swept.session_n > 0)),
-        observed_s=total(is_active | (swept.session_n > 0)),
+def _totals(days: Table) -> Table:
+    """The week's sums, and its longest day."""
+    return days.group_by(*_KEYS).aggregate(
+        **{name: days[name].sum() for name in _SUMMED}, day_max_s=days.ehr_s.nullif(0).max()
     )
 
 
-def _nights(swept: Table, policy: Policy) -> Table:
+def _nights(days: Table, policy: Policy) -> Table:
     """Per week: the longest night, and how many are as long as the policy's; a night bears its evening's date."""
-    at_night = swept.filter((swept.ehr_n > 0) & (swept.working_n == 0) & ((swept.early_n > 0) | (swept.late_n > 0)))
-    at_night = at_night.mutate(night_no=ifelse(at_night.early_n > 0, at_night.day_no - 1, at_night.day_no))
-    nights = at_night.group_by(*_KEYS, "night_no").aggregate(night_s=at_night.length_s.sum())
+    pieces = ibis.union(
+        days.select(*_KEYS, night_no=days.day_no - 1, night_s=days.early_s),
+        days.select(*_KEYS, night_no=days.day_no, night_s=days.late_s),
+    )
+    pieces = pieces.filter(pieces.night_s > 0)
+    nights = pieces.group_by(*_KEYS, "night_no").aggregate(night_s=pieces.night_s.sum())
     limit_s = number(
         policy, nights.week_id, lambda rev: rev.section("ehr_time").number("long_night") * SECONDS_PER_MINUTE
     )
     return nights.group_by(*_KEYS).aggregate(
         night_max_s=nights.night_s.max(), long_nights_n=nights.count(where=nights.night_s >= limit_s)
     )
-
-
-def _longest_day(swept: Table) -> Table:
-    active = swept.filter(swept.ehr_n > 0)
-    daily = active.group_by(*_KEYS, "day_no").aggregate(day_s=active.length_s.sum())
-    return daily.group_by(*_KEYS).aggregate(day_max_s=daily.day_s.max())
 
 
 def _note_actions(tables: CanonicalTables) -> Table:
@@ -193,7 +187,7 @@ EHR_TIME_WEEK = Mart(
         PERSON_SESSION,
         PLANNED_WORK,
         WORK_TIME,
-        EHR_SWEEP,
+        EHR_DAY,
         EHR_LOG_DAY,
         EHR_COVERAGE,
         TASK_RUN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 
 from pacekeeper.contract.work_vocabulary import EhrTask
-from pacekeeper.expr import Table, ifelse, literal
+from pacekeeper.expr import Table, Value, ifelse, literal
 from pacekeeper.measures.in_force import whole
 from pacekeeper.measures.instant import seconds
 from pacekeeper.measures.mart import Step
@@ -51,6 +51,36 @@ def ehr_sweep(tables: CanonicalTables, policy: Policy) -> Table:
     swept = swept.mutate(ehr_n=ehr_n, length_s=swept.to_s - swept.from_s).rename(day_no="mark")
     told = swept.filter((swept.ehr_n > 0) | (swept.patient_n > 0) | (swept.session_n > 0))
     return told.inner_join(days.select("person_key", "week_id", "day_no"), ["person_key", "day_no"])
+
+
+def ehr_day(tables: CanonicalTables) -> Table:
+    """Seconds per person and local day of what the sweep tells: in all, by task, after hours and beside sessions.
+
+    Of the night, which is after hours: `early_s`, of the night that ends on this day, and `late_s`, of the next.
+    """
+    swept = tables.ehr_sweep
+    is_active = swept.ehr_n > 0
+    is_after = is_active & (swept.working_n == 0)
+
+    def total(condition: Value) -> Value:
+        return ifelse(condition, swept.length_s, 0).sum()
+
+    return swept.group_by("person_key", "week_id", "day_no").aggregate(
+        ehr_s=total(is_active),
+        after_hours_s=total(is_after),
+        after_hours_note_s=total(is_after & (swept.note_n > 0)),
+        early_s=total(is_after & (swept.early_n > 0)),
+        late_s=total(is_after & (swept.early_n == 0) & (swept.late_n > 0)),
+        wow_s=total(is_active & (swept.patient_n == 0)),
+        note_s=total(swept.note_n > 0),
+        inbox_s=total(swept.inbox_n > 0),
+        orders_s=total(swept.orders_n > 0),
+        patient_s=total(swept.patient_n > 0),
+        session_s=total(swept.session_n > 0),
+        in_session_s=total(is_active & (swept.session_n > 0)),
+        inbox_in_session_s=total((swept.inbox_n > 0) & (swept.session_n > 0)),
+        observed_s=total(is_active | (swept.session_n > 0)),
+    )
 
 
 def log_day(tables: CanonicalTables) -> Table:
@@ -103,7 +133,8 @@ def _layer(pieces: Table, layer: str) -> Table:
     return pieces.select("person_key", "from_s", "to_s", layer=literal(layer))
 
 
-EHR_SWEEP = Step("ehr_sweep", ehr_sweep, (PERSON_DAY, PERSON_SESSION, WORK_TIME))
+EHR_SWEEP = Step("ehr_sweep", ehr_sweep, (PERSON_DAY, PERSON_SESSION, WORK_TIME), in_parts="person_key")
+EHR_DAY = Step("ehr_day", lambda tables, policy: ehr_day(tables), (EHR_SWEEP,))
 EHR_LOG_DAY = Step("ehr_log_day", lambda tables, policy: log_day(tables), (PERSON_DAY,))
 EHR_COVERAGE = Step(
     "ehr_coverage", lambda tables, policy: log_coverage(tables), (PERSON_DAY, PERSON_SESSION, EHR_LOG_DAY)

@@ -70,6 +70,8 @@ class Step:
 
     reads: steps it is computed from. marts: marts it is computed from. refine: a statistic over the rows that `build`
     gives, from Arrow to Arrow; `columns` then says what comes back.
+    in_parts: by ranges of this key, one after the other, so that a large practice needs less memory at a time; no row
+    may depend on rows of another key.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Step:
     marts: tuple[str, ...] = ()
     refine: Refine | None = None
     columns: tuple[MartColumn, ...] = ()
+    in_parts: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

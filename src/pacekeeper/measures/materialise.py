@@ -102,7 +102,10 @@ def store_completeness(session: Session, completeness: Iterable[SourceCompletene
 def _prepare(session: Session, item: PlannedStep, policy: Policy) -> None:
     step = item.step
     if not step.columns:
-        _make_temporary(session, item.table, f"AS {item.sql[0]}")
+        first, *others = item.sql
+        _make_temporary(session, item.table, f"AS {first}")
+        for sql in others:
+            session.execute(f"INSERT INTO {item.table} {sql}")
     else:
         _make_temporary(session, item.table, f"({column_ddl(step.columns)})")
         for sql in item.sql:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import ibis
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pacekeeper.expr import Table
+
+#: Keys are hexadecimal digests: between these lie equal shares.
+_CUTS = ("4", "8", "c")
 
 #: Columns of a versioned mart that merging fills, no candidate.
 VERSION_COLUMNS = frozenset({"version", "is_current", "is_retracted"})
@@ -82,9 +86,9 @@ def expressions(
                 rows = _band_values(catalogue, tables, policy)
             else:
                 found = step.build(tables, policy)
-                rows = {step.name: found if step.refine is None else _in_order(found)}
+                rows = _parts(found, step) if step.refine is None else {step.name: _in_order(found)}
             yield step, {name: with_exact_sums(query) for name, query in rows.items()}
-            schema = _schema(step.columns) if step.columns else rows[step.name].schema()
+            schema = _schema(step.columns) if step.columns else found.schema()
             tables = tables.with_table(step.name, declared_table(step_table(step.name), schema))
         rows = mart.build(tables, policy)
         if mart.versioned:
@@ -95,6 +99,15 @@ def expressions(
             rows = _in_order(rows)
         yield mart, {mart.name: with_exact_sums(rows)}
         tables = _with_mart(tables, mart)
+
+
+def _parts(rows: Table, step: Step) -> dict[str, Table]:
+    """The rows, in ranges of the step's key that leave none out, where it is computed in parts."""
+    if step.in_parts is None:
+        return {step.name: rows}
+    key = rows[step.in_parts]
+    ranges = [key < _CUTS[0], *((key >= low) & (key < high) for low, high in pairwise(_CUTS)), key >= _CUTS[-1]]
+    return {f"{step.name}_{number}": rows.filter(within) for number, within in enumerate(ranges, start=1)}
 
 
 def _in_order(rows: Table) -> Table:
