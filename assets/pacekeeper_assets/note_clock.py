@@ -20,11 +20,11 @@ _UNWRITTEN = ("draft", "preliminary")
 _NOTE_WORK = "note"
 
 
-def note_clock(tables: CanonicalTables, policy: Policy) -> Table:
+def note_service(tables: CanonicalTables) -> Table:
     """One row per note of a known author, begun by `as_of` and not entered in error, with `person_key`.
 
     `service_end_s`, `clock_from`; `signed_s`, `state`, `lag_h` or `open_h`; local days and weeks of both ends, null
-    outside the judged weeks; `is_bulk`, `actions_n`.
+    outside the judged weeks.
     """
     notes = _with_service(tables)
     notes = with_client_person(with_person(notes, tables), tables)
@@ -38,7 +38,13 @@ def note_clock(tables: CanonicalTables, policy: Policy) -> Table:
     notes = notes.mutate(lag_h=lag_h, open_h=ifelse(notes.state == OPEN, open_h, ibis.null("float64")))
     for end in ("service_end", "signed"):
         notes = _with_day(notes, tables.person_day, end)
-    for part in (_sittings(notes, policy), _actions(notes, tables)):
+    return notes
+
+
+def note_clock(tables: CanonicalTables, policy: Policy) -> Table:
+    """The rows of `note_service` with `is_bulk` and `actions_n`."""
+    notes = tables.note_service
+    for part in (_sittings(notes, policy), tables.note_action):
         notes = notes.left_join(part, "note_key").drop("note_key_right")
     return notes.mutate(is_bulk=ifelse(notes.signed_s.notnull(), notes.is_bulk, ibis.null("boolean")))
 
@@ -128,13 +134,13 @@ def _sittings(notes: Table, policy: Policy) -> Table:
     return joined.select("note_key", is_bulk=joined.sessions_n >= least)
 
 
-def _actions(notes: Table, tables: CanonicalTables) -> Table:
+def note_action(tables: CanonicalTables) -> Table:
     """`actions_n` per note: what its author did on notes of its client, from its beginning until it was signed.
 
     An action belongs to the note of that client and author that was begun last before it; of several begun at once, to
     the first by key.
     """
-    by = ["person_key", "client_key"]
+    notes, by = tables.note_service, ["person_key", "client_key"]
     entries = tables.ehr_event
     entries = entries.filter((entries.task_type == _NOTE_WORK) & entries.client_key.notnull())
     entries = with_client_person(with_person(entries, tables), tables)
@@ -159,4 +165,6 @@ def _actions(notes: Table, tables: CanonicalTables) -> Table:
     return met.group_by("note_key").aggregate(actions_n=met.actions.sum())
 
 
-NOTE_CLOCK = Step("note_clock", note_clock, (PERSON_DAY,))
+NOTE_SERVICE = Step("note_service", lambda tables, policy: note_service(tables), (PERSON_DAY,))
+NOTE_ACTION = Step("note_action", lambda tables, policy: note_action(tables), (NOTE_SERVICE,))
+NOTE_CLOCK = Step("note_clock", note_clock, (NOTE_SERVICE, NOTE_ACTION))
