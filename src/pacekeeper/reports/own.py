@@ -14,15 +14,12 @@ from pacekeeper.policy import Policy
 from pacekeeper.reports.charts import Chart, trend_svg
 from pacekeeper.reports.period import Period
 from pacekeeper.reports.verdicts import Verdict, by_state, verdicts
-from pacekeeper.reports.words import STATE_NAMES, number, reason, unit_name
+from pacekeeper.reports.words import STATE_NAMES, number, reason, title, unit_name
 from pacekeeper.sql_text import sql_literal
 
 if TYPE_CHECKING:
     from pacekeeper.engine.session import Session
 
-_OUT = frozenset({"warn", "breach"})
-#: Weeks on a chart of one's own.
-WEEKS_SHOWN = 26
 #: Shown to everybody, whatever the verdicts: the pace, and what it costs.
 _ALWAYS = ("utilization", "after_hours_ehr", "active_caseload")
 
@@ -62,7 +59,7 @@ class Own:
 
 @dataclass(frozen=True)
 class OwnPages:
-    """definitions: formula by guardrail. without: guardrails that are not shown."""
+    """Makes what pages say of a month. definitions: formula by guardrail. zone: of the practice."""
 
     session: Session
     policy: Policy
@@ -72,9 +69,9 @@ class OwnPages:
     zone: str
 
     def history(self, clinician: str, *, without: Collection[str] = ()) -> list[Verdict]:
-        """The person's verdicts of the weeks that a chart shows."""
-        since = self.period.end - timedelta(weeks=WEEKS_SHOWN)
-        found = verdicts(self.session, zone=self.zone, since=since, until=self.period.end, clinician=clinician)
+        """The person's verdicts of the weeks that a chart shows. without: guardrails to leave out."""
+        since, until = self.period.weeks_from, self.period.end
+        found = verdicts(self.session, zone=self.zone, since=since, until=until, clinician=clinician)
         return [one for one in found if one.guardrail_id not in without]
 
     def month(self, history: Iterable[Verdict]) -> Own:
@@ -83,29 +80,24 @@ class OwnPages:
         for one in history:
             if one.last_day >= self.period.month:
                 by_rail[one.guardrail_id].append(one)
-        rails = sorted(by_rail.items(), key=lambda item: self.title(item[0]))
+        rails = sorted(by_rail.items(), key=lambda item: title(self.policy, item[0]))
         return Own(
             by_state(one for found in by_rail.values() for one in found),
-            [self._question(rail, found) for rail, found in rails if _OUT & {one.state for one in found}],
+            [self._question(rail, found) for rail, found in rails if any(one.is_out for one in found)],
             [
                 self._line(rail, found, "pass")
                 for rail, found in rails
-                if not _OUT & {one.state for one in found} and any(one.state == "pass" for one in found)
+                if not any(one.is_out for one in found) and any(one.state == "pass" for one in found)
             ],
             [self._line(rail, found, "unknown") for rail, found in rails if any(o.state == "unknown" for o in found)],
             [self._line(rail, found, "exempt") for rail, found in rails if any(o.state == "exempt" for o in found)],
         )
 
-    def title(self, rail: str) -> str:
-        """As the policy names it; of one that the policy no longer has, its id."""
-        known = self.policy.latest.guardrails.get(rail)
-        return rail.replace("_", " ") if known is None else known.title
-
     def _question(self, rail: str, found: Sequence[Verdict]) -> Question:
-        out = [one for one in found if one.state in _OUT]
+        out = [one for one in found if one.is_out]
         worst = "breach" if any(one.state == "breach" for one in out) else "warn"
         return Question(
-            self.title(rail),
+            title(self.policy, rail),
             worst,
             self.routes.of(rail, "clinician").question,
             [_sentence(one) for one in out],
@@ -125,7 +117,7 @@ class OwnPages:
         last = own[-1]
         reasons = Counter(reason(one.reason) for one in own if one.reason is not None)
         return Line(
-            self.title(rail),
+            title(self.policy, rail),
             f"{len(own)} of {len(found)}",
             "" if last.value is None else number(last.value, last.unit),
             "" if last.limit is None else number(last.limit, last.unit),
@@ -134,7 +126,7 @@ class OwnPages:
 
     def charts(self, clinician: str, history: Sequence[Verdict]) -> list[Chart]:
         """Their pace against what was expected of them, and every guardrail that is always shown or out of band."""
-        out = {one.guardrail_id for one in history if one.last_day >= self.period.month and one.state in _OUT}
+        out = {one.guardrail_id for one in history if one.last_day >= self.period.month and one.is_out}
         by_rail: dict[str, list[Verdict]] = defaultdict(list)
         for one in history:
             by_rail[one.guardrail_id].append(one)
@@ -144,11 +136,11 @@ class OwnPages:
 
     def pace(self, clinician: str) -> list[Chart]:
         """What was done in each week beside what was expected: one chart per unit of expectation, mostly one."""
-        since = self.period.end - timedelta(weeks=WEEKS_SHOWN)
         rows = self.session.rows(
             "SELECT week_id, expected_actual, expected_min, coalesce(expected_max, expected_min), expected_unit "
             f"FROM marts.utilization_trend WHERE clinician_key = {sql_literal(clinician)} "
-            f"AND week_id + 6 >= DATE '{since}' AND week_id + 6 < DATE '{self.period.end}' ORDER BY week_id"
+            f"AND week_id + 6 >= DATE '{self.period.weeks_from}' AND week_id + 6 < DATE '{self.period.end}' "
+            "ORDER BY week_id"
         )
         units = sorted({unit for *_, unit in rows if unit is not None and unit != "unknown"})
         return [self._pace(unit, [row for row in rows if row[-1] in {unit, None, "unknown"}]) for unit in units]
@@ -182,20 +174,20 @@ class OwnPages:
             }
             for one in found
         ]
-        title = self.title(rail)
+        name = title(self.policy, rail)
         lines = (
             "Band: from the floor to the warning limit; dashed: upper limit."
             if has_band
             else "Dotted: warning limit; dashed: limit."
         )
         return Chart(
-            title=title,
+            title=name,
             definition=lines,
             window=_weeks(len(found), self.period.end),
             unknown=_unknown(sum(one.state == "unknown" for one in found), len(found)),
             svg=trend_svg(
                 points,
-                label=f"{title}, by week, with the practice's limits; numbers in the table",
+                label=f"{name}, by week, with the practice's limits; numbers in the table",
                 unit="" if unit == "ratio" else unit_name(unit),
                 per_cent=unit == "ratio",
             ),

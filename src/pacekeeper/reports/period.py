@@ -8,6 +8,8 @@ from datetime import date, timedelta
 
 from pacekeeper.errors import ConfigError
 
+#: What a chart by weeks shows, up to the period's end.
+WEEKS_SHOWN = 26
 _MONTHS_OF_QUARTER = 3
 
 
@@ -21,6 +23,11 @@ class Period:
     def end(self) -> date:
         """First day of the next month."""
         return (self.month + timedelta(days=31)).replace(day=1)
+
+    @property
+    def weeks_from(self) -> date:
+        """Where charts by weeks begin."""
+        return self.end - timedelta(weeks=WEEKS_SHOWN)
 
     @property
     def quarter_start(self) -> date:

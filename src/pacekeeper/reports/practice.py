@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pacekeeper.measures.statistics import wilson
@@ -14,7 +14,7 @@ from pacekeeper.reports.charts import Chart, states_svg, trend_svg
 from pacekeeper.reports.measures import LEAST_CASES, LEAST_PEOPLE, MEASURES, cells, chart
 from pacekeeper.reports.period import Period
 from pacekeeper.reports.verdicts import Verdict, by_state, restricted, verdicts
-from pacekeeper.reports.words import STATES, number, reason
+from pacekeeper.reports.words import STATES, number, reason, title
 
 if TYPE_CHECKING:
     from pacekeeper.engine.session import Session
@@ -27,9 +27,7 @@ SECTIONS = (
     ("documentation", "Documentation and time in the EHR"),
     ("finance", "Finance"),
 )
-_WEEKS = 26
 _KNOWN = frozenset({"pass", "warn", "breach"})
-_OUT = frozenset({"warn", "breach"})
 #: A rate of fewer cases than that is shown with its interval, and no more is made of it.
 _CASES_FOR_COMPARISON = 30
 _CONFIDENCE = 0.95
@@ -102,10 +100,6 @@ class PracticePage:
     def _verdicts(self, since: date) -> list[Verdict]:
         return verdicts(self.session, zone=self.zone, since=since, until=self.period.end)
 
-    def _title(self, rail: str) -> str:
-        known = self.policy.latest.guardrails.get(rail)
-        return rail.replace("_", " ") if known is None else known.title
-
     def _states(self, found: Sequence[Verdict]) -> Chart:
         months = self.period.months
         counts = {month: by_state(one for one in found if one.last_day.replace(day=1) == month) for month in months}
@@ -131,8 +125,8 @@ class PracticePage:
         for one in found:
             by_rail[one.guardrail_id].append(one)
         rows = [
-            (self._title(rail), *(f"{by_state(own)[state]:,}" for state in STATES))
-            for rail, own in sorted(by_rail.items(), key=lambda item: self._title(item[0]))
+            (title(self.policy, rail), *(f"{by_state(own)[state]:,}" for state in STATES))
+            for rail, own in sorted(by_rail.items(), key=lambda item: title(self.policy, item[0]))
         ]
         return Table("Verdicts of the quarter by guardrail", ("Guardrail", *STATES), rows)
 
@@ -144,7 +138,7 @@ class PracticePage:
     def _unknown(self, found: Sequence[Verdict]) -> Table:
         counts = Counter((one.guardrail_id, one.reason) for one in found if one.state == "unknown")
         rows = [
-            (self._title(rail), f"{n:,}", reason(why))
+            (title(self.policy, rail), f"{n:,}", reason(why))
             for (rail, why), n in sorted(counts.items(), key=lambda item: (-item[1], item[0][0], str(item[0][1])))
         ]
         return Table("What is not known, and why", ("Guardrail", "Verdicts", "Why"), rows)
@@ -164,7 +158,7 @@ class PracticePage:
             ("Guardrail", "Weeks", "Last such week", "Near or outside then"),
             [
                 (
-                    self._title(rail),
+                    title(self.policy, rail),
                     str(weeks),
                     str(last),
                     f"{out} of {known}" if known >= LEAST_PEOPLE else f"hidden: fewer than {LEAST_PEOPLE} people",
@@ -173,7 +167,7 @@ class PracticePage:
                 if rail not in hidden
             ],
         )
-        return table, "; ".join(sorted(self._title(one) for one in inputs))
+        return table, "; ".join(sorted(title(self.policy, one) for one in inputs))
 
     def _outcomes(self) -> Table:
         rows = self.session.rows(
@@ -225,33 +219,32 @@ class PracticePage:
 
     def _trends(self, hidden: frozenset[str]) -> list[Chart]:
         """Per guardrail on clinicians' weeks: who is outside, of those who can be judged."""
-        since = self.period.end - timedelta(weeks=_WEEKS)
-        weekly = [one for one in self._verdicts(since) if one.subject_kind == "clinician"]
+        weekly = [one for one in self._verdicts(self.period.weeks_from) if one.subject_kind == "clinician"]
         by_rail: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
         for one in weekly:
             if one.guardrail_id not in hidden and one.is_weekly:
                 by_rail[one.guardrail_id][one.period].append(one)
-        return [self._trend(rail, by_rail[rail]) for rail in sorted(by_rail, key=self._title)]
+        return [self._trend(rail, by_rail[rail]) for rail in sorted(by_rail, key=lambda rail: title(self.policy, rail))]
 
     def _trend(self, rail: str, weeks: Mapping[str, Sequence[Verdict]]) -> Chart:
         points, rows = [], []
         for week, own in sorted(weeks.items()):
             known = sum(one.state in _KNOWN for one in own)
-            out = sum(one.state in _OUT for one in own)
+            out = sum(one.is_out for one in own)
             is_few = known < LEAST_PEOPLE
             points.append({"at": week, "value": None if is_few else out / known})
             rest = by_state(own)
             shown = f"fewer than {LEAST_PEOPLE} could be judged" if is_few else f"{out} of {known}"
             rows.append((week, shown, str(rest["unknown"]), str(rest["exempt"])))
-        title = self._title(rail)
+        name = title(self.policy, rail)
         return Chart(
-            title=title,
+            title=name,
             definition="Line: share of clinicians near a limit or outside policy, of those who could be judged.",
             window=f"{len(rows)} weeks",
             unknown=_share_unknown([one for own in weeks.values() for one in own]),
             svg=trend_svg(
                 points,
-                label=f"{title}: share of clinicians outside policy by week; numbers in the table",
+                label=f"{name}: share of clinicians outside policy by week; numbers in the table",
                 unit="",
                 per_cent=True,
                 size=(300, 90),

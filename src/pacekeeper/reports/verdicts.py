@@ -41,6 +41,10 @@ class Verdict:
         return self.breach if self.state == "breach" or self.warn is None else self.warn
 
     @property
+    def is_out(self) -> bool:
+        return self.state in {"warn", "breach"}
+
+    @property
     def is_weekly(self) -> bool:
         return (self.last_day - date.fromisoformat(self.period)).days < _DAYS_OF_WEEK
 

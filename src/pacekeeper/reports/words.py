@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from pacekeeper.policy import Policy
+
 STATES = ("pass", "warn", "breach", "unknown", "exempt")
 STATE_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -43,6 +45,12 @@ _UNITS: Mapping[str, str] = MappingProxyType({"standard_deviations": "standard d
 def reason(code: str | None) -> str:
     """Why, in words; a code that has none is shown as it is."""
     return "" if code is None else _REASONS.get(code, code.replace("_", " "))
+
+
+def title(policy: Policy, rail: str) -> str:
+    """A guardrail as the policy names it; of one that the policy no longer has, its id."""
+    known = policy.latest.guardrails.get(rail)
+    return rail.replace("_", " ") if known is None else known.title
 
 
 def unit_name(unit: str | None) -> str:
