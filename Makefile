@@ -72,6 +72,7 @@ pictures: .venv/dev.stamp  ## make the documentation's pictures anew (needs Grap
 	@$(BIN)/python -m pacekeeper_app.architecture
 	@$(BIN)/pacekeeper report --config $(DEMO)/pacekeeper.toml
 	@$(BIN)/python -m tests.report_pictures $(DEMO)/reports
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.dagster_pictures $(DEMO)/pacekeeper.toml
 
 format: .venv/dev.stamp  ## format the code
 	@$(BIN)/ruff check --fix-only --quiet .

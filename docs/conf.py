@@ -1,7 +1,6 @@
 """The documentation site: `make docs`. Its root is the repository, so that the pages beside code are part of it."""
 
 project = "Pacekeeper"
-author = "the Pacekeeper project"
 root_doc = "docs/index"
 extensions = ["myst_parser"]
 include_patterns = ["docs/*.md", "docs/*/*.md", "plugins/README.md", "plugins/pacekeeper-*/README.md", "*.md"]
@@ -14,5 +13,6 @@ html_theme = "furo"
 html_title = "Pacekeeper"
 html_static_path = ["static"]
 html_css_files = ["wide.css"]
+html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False

@@ -21,10 +21,11 @@ from pacekeeper.measures.mart import MARTS_SCHEMA
 from pacekeeper.measures.plan_cache import plan_digest
 from pacekeeper.measures.publication import Publication
 from pacekeeper.measures.served import mart_session
+from pacekeeper.measures.state import State
 from pacekeeper.ops import EntityState, MartRun
 from pacekeeper.privacy import describe
 from pacekeeper.upkeep.retention import let_go
-from pacekeeper_assets import CATALOGUE, MARTS, Mart, materialise, progress
+from pacekeeper_assets import CATALOGUE, MARTS, MEASURE_NEEDS, Mart, materialise, progress
 from pacekeeper_assets.canonical import canonical_key
 from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource, as_of_run, asset_border
 from pacekeeper_assets.run_storage import prune_runs
@@ -32,7 +33,14 @@ from pacekeeper_assets.run_storage import prune_runs
 _log = logging.getLogger(__name__)
 PUBLICATION = dg.AssetKey(["ops", "publication"])
 _VERDICTS = dg.TableSchema(
-    columns=[dg.TableColumn("guardrail"), dg.TableColumn("state"), dg.TableColumn("verdicts", "int")]
+    columns=[dg.TableColumn("guardrail"), *(dg.TableColumn(state.value, "int") for state in State)]
+)
+_READ = dg.TableSchema(
+    columns=[
+        dg.TableColumn("source"),
+        dg.TableColumn("complete_through", description="Of the entity that was read least far; empty: one never was"),
+        dg.TableColumn("entities", "int"),
+    ]
 )
 
 
@@ -51,22 +59,58 @@ def mart_assets(*, owners: Sequence[str]) -> dg.AssetsDefinition:
             as_of = as_of_run(home, context.run_id)
             with home.warehouse.connect() as connection:
                 rows = build_marts(home, connection, as_of=as_of)
-                states = connection.raw.execute(
-                    "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current GROUP BY 1, 2 "
-                    "ORDER BY 1, 2"
-                ).fetchall()
+                verdicts = verdict_counts(connection)
             home.ops.add(MartRun(run_id=context.run_id, mart=name, rows=rows[name]) for name in MARTS)
         for name in MARTS:
             progress.tell("mart", name, rows[name])
-            metadata: dict[str, dg.MetadataValue | int] = {"dagster/row_count": rows[name]}
+            metadata: dict[str, dg.MetadataValue | int] = {
+                "dagster/row_count": rows[name],
+                "dagster/column_lineage": dg.MetadataValue.column_lineage(column_lineage(MARTS[name])),
+            }
             if name == "guardrail_result":
-                metadata["verdicts"] = dg.MetadataValue.table(
-                    [dg.TableRecord({"guardrail": str(g), "state": str(s), "verdicts": int(n)}) for g, s, n in states],
-                    schema=_VERDICTS,
-                )
+                metadata["verdicts"] = verdicts
             yield dg.MaterializeResult(asset_key=mart_key(name), metadata=metadata)
 
     return marts
+
+
+def verdict_counts(connection: Connection) -> dg.MetadataValue:
+    """How many verdicts that stand are in each state, a row per guardrail."""
+    counted = connection.raw.execute(
+        "SELECT guardrail_id, state, count(*) FROM marts.guardrail_result WHERE is_current AND NOT is_retracted "
+        "GROUP BY 1, 2 ORDER BY 1"
+    ).fetchall()
+    found: dict[str, dict[str, int]] = {}
+    for guardrail, state, verdicts in counted:
+        found.setdefault(guardrail, {each.value: 0 for each in State})[state] = verdicts
+    records = [dg.TableRecord({"guardrail": name, **states}) for name, states in found.items()]
+    return dg.MetadataValue.table(records, schema=_VERDICTS)
+
+
+def column_lineage(mart: Mart) -> dg.TableColumnLineage:
+    """The canonical columns that each measure is computed from, as its needs name them."""
+    of_measures: dict[str, list[dg.TableColumnDep]] = {}
+    for column in mart.columns:
+        needs = MEASURE_NEEDS.get(f"{mart.name}.{column.name}")
+        if needs is not None:
+            named = [(one.entity, name) for one in needs.inputs for name in (*one.columns, *one.tells)]
+            of_measures[column.name] = [
+                dg.TableColumnDep(canonical_key(entity), name) for entity, name in dict.fromkeys(named)
+            ]
+    return dg.TableColumnLineage(of_measures)
+
+
+def freshness(home: PracticeHome) -> dg.MetadataValue:
+    """Up to when each source is complete, over all that it is read for."""
+    through: dict[str, list[datetime | None]] = {}
+    for one in source_completeness(home):
+        through.setdefault(one.source, []).append(one.complete_through)
+    records = []
+    for source, moments in sorted(through.items()):
+        known = [moment for moment in moments if moment is not None]
+        least = f"{min(known):%Y-%m-%d %H:%M} UTC" if len(known) == len(moments) else ""
+        records.append(dg.TableRecord({"source": source, "complete_through": least, "entities": len(moments)}))
+    return dg.MetadataValue.table(records, schema=_READ)
 
 
 def build_marts(home: PracticeHome, connection: Connection, *, as_of: datetime) -> dict[str, int]:
@@ -156,8 +200,9 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
             home.ops.finish_run(context.run_id, state="success", ended_at=ended_at)
             beat(home.settings, at=ended_at)
             drain_after_run(home, now=ended_at)
+            fresh = freshness(home)
             sizes = {"read_copy_bytes": home.read_copy.stat().st_size, "bi_copy_bytes": home.bi_copy.stat().st_size}
-        return dg.MaterializeResult(metadata=sizes)
+        return dg.MaterializeResult(metadata={**sizes, "freshness": fresh})
 
     return publication
 

@@ -203,7 +203,32 @@ def _barrier_metadata(results: Sequence[SourceRun], ledger: Sequence[StreamRun])
         "sources_failed": sum(result.state == "failed" for result in results),
         "rows_read": sum(entry.read for entry in ledger),
         "sources": _health_table(results),
+        "ledger": _ledger_table(ledger),
     }
+
+
+def _ledger_table(ledger: Sequence[StreamRun]) -> dg.MetadataValue:
+    """The ledger of a run, a row per stream."""
+    counts = ("read", "inserted", "updated", "unchanged", "duplicate", "rejected", "out_of_scope")
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "stream": f"{entry.source}.{entry.stream}",
+                    **{name: getattr(entry, name) for name in counts},
+                    "is_balanced": entry.is_balanced,
+                }
+            )
+            for entry in ledger
+        ],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn("stream"),
+                *(dg.TableColumn(name, "int") for name in counts),
+                dg.TableColumn("is_balanced", "bool", description="read is the sum of the others"),
+            ]
+        ),
+    )
 
 
 def _health_table(results: Sequence[SourceRun]) -> dg.MetadataValue:

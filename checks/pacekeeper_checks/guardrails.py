@@ -14,15 +14,35 @@ from pacekeeper_assets.practice_resource import WAREHOUSE_POOL, PracticeResource
 
 RESULT = mart_key("guardrail_result")
 NO_SOURCE = Reason.NO_SOURCE.value
+_BREACHED = dg.TableSchema(
+    columns=[
+        dg.TableColumn("subject_key", description="Key of a person, a client or the practice; no name"),
+        dg.TableColumn("value", "float"),
+        dg.TableColumn("threshold", "float", description="Of a breach, as it holds for this subject"),
+        dg.TableColumn("unit"),
+        dg.TableColumn("reason"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Breached:
+    """A subject in breach: its key, what was compared, and the threshold that it was held against."""
+
+    subject_key: str
+    reason: str
+    value: float | None
+    threshold: float | None
+    unit: str
 
 
 @dataclass(frozen=True)
 class LastPeriod:
-    """Verdicts of a guardrail in the last judged period: how many by state, breached and unknown subjects by reason."""
+    """Verdicts of a guardrail in the last judged period: how many by state, breached subjects, unknown by reason."""
 
     period: str | None
     states: dict[str, int]
-    breached: list[tuple[str, str]]
+    breached: list[Breached]
     unknown: dict[str, int]
 
 
@@ -57,18 +77,19 @@ def guardrail_checks(guardrails: Sequence[str]) -> dg.AssetChecksDefinition:
 def _last_periods(home: PracticeHome, guardrails: Sequence[str]) -> dict[str, LastPeriod]:
     with home.warehouse.connect() as connection:
         rows = connection.raw.execute(
-            "SELECT guardrail_id, period, subject_key, state, coalesce(reason, '') FROM marts.guardrail_result "
+            "SELECT guardrail_id, period, subject_key, state, coalesce(reason, ''), value, threshold_breach, "
+            "coalesce(unit, '') FROM marts.guardrail_result "
             "WHERE is_current AND NOT is_retracted "
             "QUALIFY period = max(period) OVER (PARTITION BY guardrail_id) ORDER BY 1, 3"
         ).fetchall()
     found = {}
     for guardrail in guardrails:
         own = [row[1:] for row in rows if row[0] == guardrail]
-        unknown = Counter(str(reason) for _, _, state, reason in own if state == "unknown")
+        unknown = Counter(str(reason) for _, _, state, reason, *_ in own if state == "unknown")
         found[guardrail] = LastPeriod(
             period=own[0][0] if own else None,
-            states=dict(Counter(str(state) for _, _, state, _ in own)),
-            breached=[(str(key), str(reason)) for _, key, state, reason in own if state == "breach"],
+            states=dict(Counter(str(state) for _, _, state, *_ in own)),
+            breached=[Breached(str(key), *rest) for _, key, state, *rest in own if state == "breach"],
             unknown=dict(unknown),
         )
     return found
@@ -80,9 +101,7 @@ def _breach(guardrail: str, last: LastPeriod, *, severity: str) -> dg.AssetCheck
         **{f"state_{state}": count for state, count in sorted(last.states.items())},
     }
     if last.breached:
-        metadata["breached"] = dg.MetadataValue.table(
-            [dg.TableRecord({"subject_key": key, "reason": reason}) for key, reason in last.breached]
-        )
+        metadata["breached"] = dg.MetadataValue.table([_record(one) for one in last.breached], schema=_BREACHED)
     return dg.AssetCheckResult(
         asset_key=RESULT,
         check_name=f"{guardrail}_breach",
@@ -93,6 +112,12 @@ def _breach(guardrail: str, last: LastPeriod, *, severity: str) -> dg.AssetCheck
         else "nothing judged yet",
         metadata=metadata,
     )
+
+
+def _record(one: Breached) -> dg.TableRecord:
+    numbers = {"value": one.value, "threshold": one.threshold}
+    shown = {name: None if number is None else round(number, 3) for name, number in numbers.items()}
+    return dg.TableRecord({"subject_key": one.subject_key, **shown, "unit": one.unit, "reason": one.reason})
 
 
 def missing_sources(home: PracticeHome, guardrails: Sequence[str]) -> dict[str, str]:

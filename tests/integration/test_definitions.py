@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from pacekeeper.contract import ENTITIES
+from pacekeeper.contract.schema import columns
 from pacekeeper.errors import ConfigError
 from pacekeeper.home import PracticeHome
 from pacekeeper.ops import MappingRun, SourceRun, StreamRun, StreamState
@@ -19,6 +20,7 @@ from pacekeeper.settings import load_settings
 from pacekeeper.testing import FhirServer, build_practice
 from pacekeeper_app.definitions import build_definitions
 from pacekeeper_assets import MARTS
+from pacekeeper_assets.marts import column_lineage, freshness, source_completeness
 from pacekeeper_assets.practice_resource import start_run
 from tests.integration.practice_run import night_without_dagster, write_small_home
 
@@ -177,6 +179,35 @@ def test_every_table_says_its_name_and_columns(settings_with_sources: Path) -> N
             assert [column.name for column in schema.columns if not column.description] == []
 
 
+@pytest.mark.parametrize("mart", MARTS)
+def test_lineage_names_columns_that_there_are(mart: str) -> None:
+    lineage = column_lineage(MARTS[mart]).deps_by_column
+    assert set(lineage) <= {column.name for column in MARTS[mart].columns}
+    for name, inputs in lineage.items():
+        assert inputs, name
+        missing = [one for one in inputs if one.column_name not in _columns_of(one.asset_key.path[-1])]
+        assert missing == [], name
+
+
+def _columns_of(entity: str) -> set[str]:
+    return {column.name for column in columns(ENTITIES[entity])}
+
+
+def test_freshness_is_that_of_the_entity_read_least_far(checked: CheckedHome) -> None:
+    table = freshness(checked.home)
+    assert isinstance(table, dg.TableMetadataValue)
+    shown = {str(record.data["source"]): record.data["complete_through"] for record in table.records}
+    least: dict[str, list[datetime | None]] = {}
+    for one in source_completeness(checked.home):
+        least.setdefault(one.source, []).append(one.complete_through)
+    assert set(shown) == set(least) == set(checked.home.sources)
+    for source, moments in least.items():
+        known = [moment for moment in moments if moment is not None]
+        is_whole = len(known) == len(moments)
+        assert shown[source] == (f"{min(known):%Y-%m-%d %H:%M} UTC" if is_whole else "")
+    assert any(shown.values())
+
+
 def test_every_guardrail_has_its_two_checks(unconfigured: dg.RepositoryDefinition) -> None:
     keys = unconfigured.asset_graph.asset_check_keys
     names = {key.name for key in keys if key.asset_key == dg.AssetKey(["marts", "guardrail_result"])}
@@ -219,8 +250,17 @@ def test_a_breach_and_an_unknown_in_the_last_week_turn_their_checks_red(
     )
     chosen = f"WHERE (guardrail_id, subject_key, period) IN {last}"
     undone(f"UPDATE marts.guardrail_result SET state = 'breach', reason = 'above_ceiling' {chosen}", ALL_PASS)
-    found = red(checked.run_checks())
-    assert {name for _, name in found} == {f"{guardrail}_breach" for guardrail in checked.judged}
+    breached = checked.run_checks()
+    assert {name for _, name in red(breached)} == {f"{guardrail}_breach" for guardrail in checked.judged}
+    table = breached["marts/guardrail_result", "direct_hours_breach"].metadata["breached"]
+    assert isinstance(table, dg.TableMetadataValue)
+    (record,) = table.records
+    with checked.home.warehouse.connect() as connection:
+        (shown,) = connection.raw.execute(
+            "SELECT subject_key, round(value, 3), round(threshold_breach, 3), unit, reason FROM marts.guardrail_result "
+            f"{chosen} AND guardrail_id = 'direct_hours'"
+        ).fetchall()
+    assert tuple(record.data.values()) == shown, "who it is, what was compared, with what, and why"
 
     undone(f"UPDATE marts.guardrail_result SET state = 'unknown', reason = 'stale' {chosen}", ALL_PASS)
     outcomes = checked.run_checks()

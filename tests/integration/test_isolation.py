@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import tomlkit
-from dagster import AssetKey, DagsterEventType, DagsterInstance
+from dagster import AssetKey, DagsterEventType, DagsterInstance, MetadataValue, TableColumnDep, TableMetadataValue
 
 from pacekeeper.contract import ENTITIES
 from pacekeeper.home import PracticeHome
@@ -156,6 +156,37 @@ def test_nothing_shared_is_skipped_or_fails(first: FirstNight) -> None:
     assert first.events(DagsterEventType.STEP_SKIPPED) == []
     assert first.events(DagsterEventType.STEP_FAILURE) == []
     assert AssetKey(["raw", "ehr", "appointment"]) not in materialised
+
+
+def test_dagsters_page_has_the_ledger_the_verdicts_and_how_fresh_each_source_is(first: FirstNight) -> None:
+    shown = {
+        e.asset_key: e.materialization.metadata  # type: ignore[attr-defined]  # Dagster's union
+        for e in first.events(DagsterEventType.ASSET_MATERIALIZATION)
+    }
+    ledger = rows_of(shown[AssetKey(["ops", "landing"])]["ledger"])
+    landed = first.home.ops.rows(StreamRun, run_id=first.run_id)
+    assert {row["stream"]: row["read"] for row in ledger} == {f"{run.source}.{run.stream}": run.read for run in landed}
+    assert all(row["is_balanced"] for row in ledger)
+
+    counted = rows_of(shown[AssetKey(["marts", "guardrail_result"])]["verdicts"])
+    in_state = Counter(guardrail for guardrail, _, _ in verdicts(first.home))
+    assert {row["guardrail"]: row["unknown"] for row in counted} == dict(in_state)
+    assert {row[state] for row in counted for state in ("pass", "warn", "breach", "exempt")} == {0}
+
+    fresh = {
+        row["source"]: row["complete_through"] for row in rows_of(shown[AssetKey(["ops", "publication"])]["freshness"])
+    }
+    assert str(fresh["staff"]).endswith("UTC")
+    assert fresh["ehr"] == "", "it was never read"
+
+    lineage = shown[AssetKey(["marts", "clinician_week"])]["dagster/column_lineage"].value.deps_by_column
+    assert TableColumnDep(AssetKey(["canonical", "session"]), "started_at") in lineage["direct_h"]
+
+
+def rows_of(table: MetadataValue) -> list[dict[str, object]]:
+    """What a table on Dagster's page shows."""
+    assert isinstance(table, TableMetadataValue)
+    return [dict(record.data) for record in table.records]
 
 
 def test_without_the_ehr_every_verdict_is_unknown(first: FirstNight) -> None:
