@@ -1,4 +1,4 @@
-"""The documentation's pictures of Dagster's page: the demo's, in a Chromium. `make pictures` runs it, after the demo."""
+"""The documentation's pictures of Dagster's page on the demo. `make pictures` runs it, after the demo."""
 
 from __future__ import annotations
 
