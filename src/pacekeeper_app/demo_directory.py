@@ -10,10 +10,11 @@ from pacekeeper.testing import Practice
 
 FILE_NAME = "directory.toml"
 _HEAD = """\
-# The directory of the demo practice: synthetic, and nobody in it can be reached.
+# The directory of the demo practice: synthetic. `dry_run` in the settings keeps every message from going anywhere.
 [people.owner]
 name = "The owner of Riverbend"
-roles = ["owner", "clinical_lead"]
+roles = ["owner", "clinical_lead", "billing", "intake", "outreach", "engineer"]
+urls = ["json://127.0.0.1"]
 """
 
 
@@ -37,6 +38,7 @@ def write_demo_directory(folder: Path, practice: Practice) -> None:
             f'[people."{full_name.lower().replace(" ", ".")}.{number}"]\n'
             f"name = {json.dumps(full_name)}\n"
             f"roles = {json.dumps(roles)}\n"
+            'urls = ["json://127.0.0.1"]\n'
             f'clinician = {{ domain = "npi", value = {json.dumps(one["identifier"][0]["value"])} }}\n'
         )
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
