@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from pacekeeper.alerts.drain import drain_after_run
+from pacekeeper.bi.stored import store_contract
 from pacekeeper.contract import ENTITIES
 from pacekeeper.engine.duckdb import Connection
 from pacekeeper.engine.made import digest, made_from, making, note
@@ -119,6 +120,7 @@ def build_marts(home: PracticeHome, connection: Connection, *, as_of: datetime) 
     Nothing is built where nothing has changed that they are built from: canonical rows, how far each source was read,
     policy, `as_of`.
     """
+    store_contract(connection, MARTS.values(), CATALOGUE.guardrails.values())
     completeness = source_completeness(home)
     policy = home.policy()
     of = digest(
@@ -186,7 +188,7 @@ def publication_asset(*, owners: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         owners=owners,
         pool=WAREHOUSE_POOL,
-        description="The copies readers open, swapped in atomically: everything for the CLI, marts only for BI.",
+        description="Copies that readers open, swapped in atomically: everything for the CLI, views for BI.",
     )
     def publication(context: dg.AssetExecutionContext, practice: PracticeResource) -> dg.MaterializeResult[None]:
         home = practice.home()

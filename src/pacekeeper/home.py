@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,14 +22,19 @@ from pacekeeper.privacy import HashKey, create_hash_key, load_hash_key
 from pacekeeper.settings import Settings, SourceSettings
 
 if TYPE_CHECKING:
+    from pacekeeper.bi.people import Reader
+    from pacekeeper.bi.view import BiContract
     from pacekeeper.connector import Connector
     from pacekeeper.engine.duckdb import Warehouse
     from pacekeeper.engine.postgres import PostgresWarehouse
+    from pacekeeper.engine.postgres_session import PostgresSession
     from pacekeeper.engine.session import Session
     from pacekeeper.measures.mart import Mart
     from pacekeeper.measures.publication import Publication
     from pacekeeper.ops import OpsDatabase
     from pacekeeper.policy import Policy
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class PracticeHome:
 
     <data_dir>/hash.key             the secret identifiers are hashed under, mode 0600
                warehouse.duckdb     written by the run only
-               published/           warehouse_read.duckdb, bi.duckdb: what readers open; .copied: of which state
+               published/           what readers open: warehouse_read.duckdb, pacekeeper_bi.duckdb
                ops.sqlite           runs, ledgers, stream state
                run.lock             held by the one run that is under way
                checkpoints/         how an interrupted read of a source is taken up, mode 0600
@@ -86,8 +92,8 @@ class PracticeHome:
 
     @property
     def bi_copy(self) -> Path:
-        """The published copy with marts only, for BI tools."""
-        return self.published_dir / "bi.duckdb"
+        """The published copy for BI tools. Not `bi.duckdb`: DuckDB would take `bi` in a query for the file."""
+        return self.published_dir / "pacekeeper_bi.duckdb"
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -167,9 +173,12 @@ class PracticeHome:
             with self.postgres.connect() as session:
                 _create_marts(session, wanted)
         if not self.read_copy.exists():
+            from pacekeeper.bi.stored import store_contract
+
             with self.warehouse.connect() as connection:
                 connection.create_schemas()
                 _create_marts(connection, wanted)
+                store_contract(connection, wanted)
             self.publish()
 
     @contextmanager
@@ -192,7 +201,7 @@ class PracticeHome:
             lock.release()
 
     def publish(self, publication: Publication | None = None) -> None:
-        """Swap in new copies for readers: everything for the CLI, marts only for BI, without the restricted ones.
+        """Swap in new copies for readers: everything for the CLI, the views of its contract for BI.
 
         Where there is a database, readers' tables there come first. Copies of the warehouse as it is are left alone.
         publication: the night that is published, for `marts.publication`; null = it is none.
@@ -201,20 +210,52 @@ class PracticeHome:
         is_there = all(file.exists() for file in (note, self.read_copy, self.bi_copy))
         if is_there and note.read_text(encoding="utf-8") == self._warehouse_state():
             return
+        from pacekeeper.bi.duckdb_copy import publish_bi
+
         note.unlink(missing_ok=True)
         if publication is not None:
             self._note(publication)
+        contract, readers = self.bi()
         of = self._warehouse_state()
         if self.postgres is not None:
-            from pacekeeper.engine.postgres_publication import publish
-
             with self.postgres.connect() as session:
-                publish(session)
+                self.publish_postgres(session, contract, readers)
+        # What earlier versions gave to BI; it has rows about clients.
+        (self.published_dir / "bi.duckdb").unlink(missing_ok=True)
         for left_behind in self.published_dir.glob(".*.duckdb.*"):
             shutil.rmtree(left_behind, ignore_errors=True)
         self.warehouse.publish(self.read_copy)
-        self.warehouse.publish(self.bi_copy, schemas=("marts",), mode=0o640)
+        bi = self.settings.bi
+        named = readers if bi.names else ()
+        publish_bi(self.warehouse.path, self.bi_copy, contract, named=named, person_rows=bi.person_rows)
         note.write_text(of, encoding="utf-8")
+
+    def publish_postgres(self, session: PostgresSession, contract: BiContract, readers: list[Reader]) -> None:
+        """Bring the readers' views of the database up to date."""
+        from pacekeeper.bi.postgres_copy import publish_postgres
+
+        publish_postgres(session, contract, readers, named=readers if self.settings.bi.names else ())
+
+    def bi(self, *, is_strict: bool = False) -> tuple[BiContract, list[Reader]]:
+        """The views for BI, and the directory's people; nobody where there is no directory that can be used.
+
+        is_strict: a directory that cannot be used raises ConfigError.
+        """
+        from pacekeeper.alerts.directory import load_directory
+        from pacekeeper.bi.people import readers
+        from pacekeeper.bi.stored import stored_contract
+
+        file = self.settings.directory_file
+        try:
+            directory = None if file is None else load_directory(file)
+        except ConfigError as error:
+            if is_strict:
+                raise
+            _log.warning("nobody reads rows of persons until the directory is mended", extra={"reason": str(error)})
+            directory = None
+        with self.warehouse.connect() as connection:
+            people = [] if directory is None else readers(connection, directory, self.hash_key())
+            return stored_contract(connection), people
 
     def _note(self, publication: Publication) -> None:
         from pacekeeper.measures.publication import PUBLICATION_TABLE, create_publication, note_publication
@@ -233,7 +274,12 @@ class PracticeHome:
         log = self.warehouse.path.with_name(self.warehouse.path.name + ".wal")
         found = [file.stat() for file in (self.warehouse.path, log) if file.exists()]
         files = [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]
-        return digest(files, code_fingerprint(("pacekeeper.engine",)))
+        people = self.settings.directory_file
+        settings = (
+            self.settings.bi.model_dump_json(),
+            people and people.exists() and digest(people.read_text("utf-8")),
+        )
+        return digest(files, settings, code_fingerprint(("pacekeeper.engine", "pacekeeper.bi")))
 
     def checkpoint_path(self, source: str) -> Path:
         """Where an interrupted read of a source says how it is taken up."""

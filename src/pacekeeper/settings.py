@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 FILE_NAME = "pacekeeper.toml"
 #: Names the settings file, when it is neither in the working directory nor above it.
 FILE_VARIABLE = "PACEKEEPER_CONFIG"
-_SECTIONS = ("practice", "policy", "identity", "warehouse", "operations", "alerts", "sources")
+_SECTIONS = ("practice", "policy", "identity", "warehouse", "operations", "alerts", "bi", "sources")
 #: dlt loads source `ehr` by way of schema `raw_ehr_staging`; the others stand for rows that come from no source.
 _TAKEN_NAMES = frozenset({"settings", "derived"})
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -183,6 +183,19 @@ class WarehouseSettings(_Section):
         return self
 
 
+class BiSettings(_Section):
+    """`[bi]`: what tables for BI have beside aggregates. In PostgreSQL each reader sees what their role may."""
+
+    person_rows: bool = Field(
+        default=False,
+        description="true: the DuckDB copy and exports have rows of single clinicians, for whoever can open them",
+    )
+    names: bool = Field(
+        default=False,
+        description="true: view `person_label` has names from the directory file, where readers see rows of persons",
+    )
+
+
 class SourceSettings(_Section):
     """`[sources.<name>]`: the keys every source has; all others are `options`, the connector's own settings."""
 
@@ -248,6 +261,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     operations: OperationsSettings = OperationsSettings()
+    bi: BiSettings = BiSettings()
     alerts: AlertSettings = AlertSettings()
     sources: dict[str, SourceSettings] = {}
     home: Path = Field(default_factory=Path.cwd)

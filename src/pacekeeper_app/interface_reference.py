@@ -43,6 +43,7 @@ def settings_markdown() -> str:
         "warehouse": s.WarehouseSettings,
         "operations": s.OperationsSettings,
         "alerts": s.AlertSettings,
+        "bi": s.BiSettings,
         "sources.<name>": s.SourceSettings,
     }
     lines = [

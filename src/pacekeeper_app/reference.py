@@ -10,17 +10,28 @@ _FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
 def pages() -> Mapping[str, str]:
-    """Markdown by file name."""
+    """Text by file name. Raises ContractBrokenError where BI would lose what it relies on."""
+    from pacekeeper.bi import bi_contract
+    from pacekeeper.bi.pages import access_markdown, changelog_markdown, views_markdown
+    from pacekeeper.bi.stability import Promise, promise_json, renewed
     from pacekeeper.contract.dictionary import dictionary_markdown
     from pacekeeper_app.cli_reference import checks_markdown, cli_markdown
     from pacekeeper_app.connector_matrix import connectors_markdown
     from pacekeeper_app.interface_reference import columns_markdown, settings_markdown
     from pacekeeper_app.measure_reference import measures_markdown
     from pacekeeper_app.traceability import traceability_markdown
+    from pacekeeper_assets import CATALOGUE
     from pacekeeper_assets.reference import guardrails_markdown, marts_markdown
 
     tests = _FOLDER.parents[1] / "tests"
+    contract = bi_contract(CATALOGUE.marts.values(), CATALOGUE.guardrails.values())
+    kept = _FOLDER / "bi-contract.json"
+    promise = renewed(Promise.model_validate_json(kept.read_text("utf-8")) if kept.exists() else None, contract)
     return {
+        "bi-access.md": access_markdown(contract),
+        "bi-changelog.md": changelog_markdown(promise),
+        "bi-contract.json": promise_json(promise),
+        "bi-views.md": views_markdown(contract, promise),
         "canonical-dictionary.md": dictionary_markdown(),
         "checks.md": checks_markdown(),
         "cli.md": cli_markdown(),

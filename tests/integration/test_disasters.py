@@ -192,7 +192,7 @@ def test_a_disk_that_is_full_while_what_was_read_is_loaded_and_published(small_d
         site.recovers()
         site.home.publish()
         left = sorted(path.name for path in site.home.published_dir.iterdir())
-        assert left == [".copied", "bi.duckdb", "warehouse_read.duckdb"]
+        assert left == [".copied", "pacekeeper_bi.duckdb", "warehouse_read.duckdb"]
 
 
 def test_a_server_that_vanishes_in_the_middle(site: Site) -> None:

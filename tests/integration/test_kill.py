@@ -146,7 +146,7 @@ def test_nothing_a_killed_run_left_is_still_there(nights: Nights) -> None:
     assert not home.spool_dir.exists()
     assert not home.work_dir.exists()
     published = sorted(path.name for path in home.published_dir.iterdir())
-    assert published == [".copied", "bi.duckdb", "warehouse_read.duckdb"]
+    assert published == [".copied", "pacekeeper_bi.duckdb", "warehouse_read.duckdb"]
     with home.warehouse.connect() as connection:
         left = connection.raw.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() "

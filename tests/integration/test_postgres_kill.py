@@ -116,7 +116,7 @@ def nights(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("kill")
     practice = build_practice(clinicians=3, weeks=7)
     whole_url = postgres.database()
-    everything = ("canonical", "marts", "bi")
+    everything = ("canonical", "marts", "published")
     with FhirServer(practice.resources, page_size=500) as server:
         home = write_small_home(folder / "whole", practice, server)
         whole = with_database(home, whole_url)
@@ -126,7 +126,7 @@ def nights(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         shutil.copytree(folder / "whole", folder / "killed")
         killed = folder / "killed" / whole.name
         killed.write_text(killed.read_text().replace(whole_url, killed_url))
-        yesterday = rows(killed_url, key_id, "bi")
+        yesterday = rows(killed_url, key_id, "published")
         change_something(
             server, practice, [folder / part / "files" / "schedule_blocks.csv" for part in ("whole", "killed")]
         )
@@ -134,7 +134,7 @@ def nights(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for point in POINTS:
             codes[point] = in_process(killed, practice.as_of, run_id=point, fault_at=point)
             postgres.wait_until_alone(killed_url)
-            seen[point] = rows(killed_url, key_id, "bi")
+            seen[point] = rows(killed_url, key_id, "published")
         night(killed, practice.as_of, run_id="repaired")
         night(whole, practice.as_of, run_id="today")
         yield Nights(
@@ -149,7 +149,7 @@ def test_every_run_died_where_it_was_told_to(nights: Nights) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_readers_see_yesterday_after_the_kill(nights: Nights, point: str) -> None:
     assert nights.seen[point] == nights.yesterday
-    assert nights.seen[point]["bi.guardrail_result"]
+    assert nights.seen[point]["published.verdict_count"]
 
 
 def test_the_run_after_the_kills_comes_to_what_a_run_never_killed_comes_to(nights: Nights) -> None:

@@ -158,39 +158,6 @@ def test_an_empty_warehouse_publishes_well_formed_tables(warehouse: Warehouse, t
         assert all(reader.has_table("canonical", name) for name in ENTITIES)
 
 
-def test_the_bi_copy_holds_marts_and_nothing_else(warehouse: Warehouse, tmp_path: Path) -> None:
-    with warehouse.connect() as connection:
-        connection.raw.execute("INSERT INTO canonical.session_participant VALUES ('s', 'CANARY7f3a', 'b', NULL, true)")
-        connection.raw.execute("CREATE TABLE marts.week AS SELECT 1 AS n")
-        connection.raw.execute("COMMENT ON COLUMN marts.week.n IS 'a number, it''s one'")
-        connection.raw.execute("CREATE VIEW marts.latest AS SELECT n FROM marts.week")
-    copy = tmp_path / "bi.duckdb"
-    warehouse.publish(copy, schemas=["marts"], mode=0o640)
-    assert stat.S_IMODE(copy.stat().st_mode) == 0o640
-    assert b"CANARY7f3a" not in copy.read_bytes()
-    with duckdb.connect(copy, read_only=True) as reader:
-        assert reader.execute("SELECT n FROM marts.latest").fetchall() == [(1,)]
-        assert reader.execute("SELECT comment FROM duckdb_columns() WHERE table_name = 'week'").fetchall() == [
-            ("a number, it's one",)
-        ]
-        assert reader.execute("SELECT count(*) FROM duckdb_tables() WHERE schema_name <> 'marts'").fetchone() == (0,)
-
-
-def test_verdicts_on_one_persons_pay_or_leave_are_not_in_the_bi_copy(warehouse: Warehouse, tmp_path: Path) -> None:
-    with warehouse.connect() as connection:
-        connection.raw.execute("CREATE TABLE restricted.leave AS SELECT 'ana' AS clinician_key")
-        connection.raw.execute(
-            "CREATE TABLE marts.guardrail_result AS SELECT * FROM (VALUES ('rest', 'leave', 'ana'), "
-            "('hours', 'week', 'ana')) AS rows (guardrail_id, evidence_mart, subject_key)"
-        )
-        connection.raw.execute("CREATE TABLE marts.breach AS SELECT guardrail_id FROM marts.guardrail_result")
-    copy = tmp_path / "bi.duckdb"
-    warehouse.publish(copy, schemas=["marts"])
-    with duckdb.connect(copy, read_only=True) as reader:
-        assert reader.execute("FROM marts.guardrail_result").fetchall() == [("hours", "week", "ana")]
-        assert reader.execute("FROM marts.breach").fetchall() == [("hours",)]
-
-
 def _land_seat(connection: Connection, session: str, client: str) -> None:
     """One record, in the place of the one that was there."""
     connection.raw.execute(

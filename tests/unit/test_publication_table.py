@@ -13,9 +13,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from pacekeeper.bi.stored import store_contract
 from pacekeeper.engine.parquet_export import export_parquet
 from pacekeeper.errors import ConfigError
 from pacekeeper.home import PracticeHome
+from pacekeeper.measures.mart import Mart, MartColumn
 from pacekeeper.measures.publication import Publication
 from pacekeeper.settings import load_settings
 
@@ -54,15 +56,36 @@ def home(tmp_path: Path) -> PracticeHome:
     return made
 
 
+def _mart(name: str) -> Mart:
+    """About nobody in particular, verdict by verdict."""
+    texts = ("state", "guardrail_id", "evidence_mart", "subject_kind", "subject_key", "period", "reason")
+    return Mart(
+        name=name,
+        description="A mart.",
+        grain="one row per number",
+        primary_key=("number",),
+        columns=(
+            MartColumn("as_of", "instant", "UTC", "x"),
+            MartColumn("number", "count", "", "x"),
+            *(MartColumn(text, "text", "", "x") for text in texts),
+            *(MartColumn(flag, "flag", "", "x") for flag in ("is_current", "is_retracted")),
+        ),
+        inputs=(),
+        build=lambda tables, _: tables.run,
+    )
+
+
 def night(home: PracticeHome, number: int, *, rows: int = 2000) -> None:
     """Every mart of one night, published. Of four verdicts one is a breach, one is old, one restricted."""
     as_of = FIRST + timedelta(days=number)
     with home.warehouse.connect() as connection:
+        store_contract(connection, [_mart(name) for name in MARTS])
         for mart in MARTS:
             connection.execute(
                 f"CREATE OR REPLACE TABLE marts.{mart} AS SELECT TIMESTAMPTZ '{as_of.isoformat()}' AS as_of, "
                 "i AS number, CASE i % 4 WHEN 1 THEN 'breach' ELSE 'pass' END AS state, i % 4 <> 2 AS is_current, "
-                "false AS is_retracted, CASE i % 4 WHEN 3 THEN 'leave_taken' ELSE 'no_show' END AS guardrail_id, "
+                "false AS is_retracted, 'practice' AS subject_kind, 'practice' AS subject_key, '2026-03-02' AS period, "
+                "NULL::VARCHAR AS reason, CASE i % 4 WHEN 3 THEN 'leave_taken' ELSE 'no_show' END AS guardrail_id, "
                 f"CASE i % 4 WHEN 3 THEN 'leave' ELSE 'clinician_week' END AS evidence_mart FROM range({rows}) AS r(i)"
             )
         connection.execute("CREATE TABLE IF NOT EXISTS restricted.leave (i BIGINT)")

@@ -76,9 +76,9 @@ class Warehouse:
         with self.connect() as connection:
             connection.create_schemas()
 
-    def publish(self, to: Path, *, schemas: Collection[str] | None = None, mode: int = 0o600) -> None:
-        """Swap in a copy for readers; see `publication.publish`. No connection of this process may be open."""
-        publish(self.path, to, schemas=schemas, mode=mode)
+    def publish(self, to: Path) -> None:
+        """Swap in a copy with everything; see `publication.publish`. No connection of this process may be open."""
+        publish(self.path, to)
 
 
 @dataclass(frozen=True)

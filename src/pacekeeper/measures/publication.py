@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pacekeeper.engine.session import Session
 
 PUBLICATION_TABLE = f"{MARTS_SCHEMA}.publication"
-_ABOUT = (
+PUBLICATION_ABOUT = (
     "What was published when. The row with the latest as_of is of the tables beside it. "
     "Grain: one row per published night; the same as_of published again replaces its row. Primary key: as_of."
 )
 _STATES = ("pass", "warn", "breach", "unknown", "exempt")
-_COLUMNS = (
+PUBLICATION_COLUMNS = (
     MartColumn("as_of", "instant", "UTC", "Instant that the night judged by."),
     MartColumn("run_id", "text", "", "Run that published it."),
     MartColumn("published_at", "instant", "UTC", "When its copies were made."),
@@ -56,9 +56,9 @@ class Publication:
 def create_publication(session: Session) -> None:
     """Make the table where there is none, in the form it has now."""
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {MARTS_SCHEMA}")
-    session.execute(f"CREATE TABLE IF NOT EXISTS {PUBLICATION_TABLE} ({column_ddl(_COLUMNS)})")
-    session.execute(f"COMMENT ON TABLE {PUBLICATION_TABLE} IS {sql_literal(_ABOUT)}")
-    for column in _COLUMNS:
+    session.execute(f"CREATE TABLE IF NOT EXISTS {PUBLICATION_TABLE} ({column_ddl(PUBLICATION_COLUMNS)})")
+    session.execute(f"COMMENT ON TABLE {PUBLICATION_TABLE} IS {sql_literal(PUBLICATION_ABOUT)}")
+    for column in PUBLICATION_COLUMNS:
         unit = f" Unit: {column.unit}." if column.unit else ""
         text = sql_literal(column.description + unit)
         session.execute(f'COMMENT ON COLUMN {PUBLICATION_TABLE}."{column.name}" IS {text}')

@@ -10,7 +10,7 @@ from pacekeeper.sql_text import sql_name
 if TYPE_CHECKING:
     from pacekeeper.engine.postgres_session import PostgresSession
 
-_OURS = "s IN ('canonical', 'marts', 'restricted', 'bi', 'quarantine') OR starts_with(s, 'raw_')"
+_OURS = "s IN ('canonical', 'marts', 'restricted', 'bi', 'published', 'quarantine') OR starts_with(s, 'raw_')"
 
 
 def delete_postgres(session: PostgresSession, keys: Sequence[str], spared: Sequence[str]) -> dict[str, int]:

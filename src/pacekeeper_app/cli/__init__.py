@@ -11,6 +11,7 @@ from pacekeeper.errors import PacekeeperError
 from pacekeeper_app.cli import (
     alerts,
     backup,
+    bi,
     connectors,
     demo,
     doctor,
@@ -61,6 +62,7 @@ app.command("report")(report.report)
 app.command("erase")(erase.erase)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.add_typer(bi.app, name="bi")
 app.add_typer(policy.app, name="policy")
 app.add_typer(new.app, name="new")
 
