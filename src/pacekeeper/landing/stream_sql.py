@@ -90,6 +90,14 @@ class StreamSql:
         )
 
     @property
+    def identities(self) -> str:
+        """SQL of the records in scope of a stream that is no child: row_key, and the id that the source has for it."""
+        return (
+            f"SELECT t.row_key, p.{self._text_of(self.stream.key or '')} AS identity "
+            f"FROM {self.typed} t JOIN {PARSED} p USING (_seq) WHERE t._scope IS NULL"
+        )
+
+    @property
     def rejected(self) -> str:
         """SQL of what is wrong with the rows that do not land: no values, one row per fault, in the order read."""
         is_record = self.stream.child_of is None

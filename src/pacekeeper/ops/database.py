@@ -43,6 +43,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     erasure_tables.Erasure,
     erasure_tables.ErasedRows,
     erasure_tables.ErasedKey,
+    erasure_tables.KeyLookup,
 )
 
 

@@ -1,4 +1,4 @@
-"""Tables of erasures: that they happened, and what must not come back. No client can be found by them."""
+"""Tables of what was done with single people's records: erasures, and keys that somebody had resolved."""
 
 from __future__ import annotations
 
@@ -30,6 +30,20 @@ class ErasedRows(SQLModel, table=True):
     store: str = Field(primary_key=True)
     table_name: str = Field(primary_key=True)
     rows: int
+
+
+class KeyLookup(SQLModel, table=True):
+    """One row each time somebody had a key resolved to the id that a source has. by: login, or a name that was given.
+
+    key: of the person that was asked about; found: records that sources still had. The ids are kept nowhere.
+    """
+
+    lookup_id: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str
+    kind: str
+    key: str = Field(index=True)
+    found: int
 
 
 class ErasedKey(SQLModel, table=True):

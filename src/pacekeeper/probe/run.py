@@ -54,7 +54,7 @@ def probe_source(home: PracticeHome, source: str, *, since: datetime, now: datet
     connector = home.connector(source)
     key = home.hash_key() if home.key_path.exists() else HashKey.of(secrets.token_bytes(32))
     home_tz = home.settings.practice.home_tz
-    with _leaving_nothing():
+    with leaving_nothing():
         with plugin_border(source, connector.name):
             streams = tuple(connector.streams)
         sample = read_sample(connector, streams, key=key, since=since, until=now, limit=limit, home_tz=home_tz)
@@ -74,7 +74,7 @@ def probe_source(home: PracticeHome, source: str, *, since: datetime, now: datet
 
 
 @contextmanager
-def _leaving_nothing() -> Iterator[None]:
+def leaving_nothing() -> Iterator[None]:
     """What a connector prints goes nowhere, and its temporary files to a folder that is removed."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="pacekeeper-try-") as folder, Path(os.devnull).open("w") as nowhere:

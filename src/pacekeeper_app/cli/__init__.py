@@ -25,6 +25,7 @@ from pacekeeper_app.cli import (
     problems,
     quarantine,
     report,
+    resolve,
     run,
     status,
     try_source,
@@ -59,6 +60,7 @@ app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("resolve")(resolve.resolve)
 app.command("erase")(erase.erase)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -9,7 +9,7 @@ import typer
 
 from pacekeeper.errors import ConfigError
 from pacekeeper_app.cli.console import make_console
-from pacekeeper_app.cli.options import Config, Json, named_source, open_home, print_json
+from pacekeeper_app.cli.options import Config, Json, login, named_source, open_home, print_json
 
 if TYPE_CHECKING:
     from pacekeeper.home import PracticeHome
@@ -54,7 +54,7 @@ def erase(
         console.print(f"Records of this client: {told}. All of them, and all that refers to them, will be gone.")
         typer.confirm("Erase?", abort=True)
     with make_console(stderr=True).status("starting", spinner="dots") as status:
-        done = erase_client(home, key, by=by or _login(), wait_seconds=wait, step=status.update)
+        done = erase_client(home, key, by=by or login(), wait_seconds=wait, step=status.update)
     if as_json:
         print_json({"erasure_id": done.erasure_id, "records": done.records, "rows": done.rows})
         return
@@ -74,15 +74,6 @@ def _asked(what: str) -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(f"{what} (not shown)", hide_input=True))
     return sys.stdin.readline()
-
-
-def _login() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _list(home: PracticeHome, *, as_json: bool) -> None:

@@ -40,6 +40,16 @@ def open_home(config: Path | None) -> PracticeHome:
     return PracticeHome(load_settings(config))
 
 
+def login() -> str:
+    """Who runs the command, as far as the system knows."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
 def named_source(home: PracticeHome, source: str) -> str:
     """The name of a source that is in the settings. Raises ConfigError that lists them otherwise."""
     if source not in home.settings.sources:
