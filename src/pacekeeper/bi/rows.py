@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 
 from pacekeeper.bi.access import OTHER_TOPIC, shipped_access
@@ -18,12 +17,6 @@ Existing = Mapping[str, Collection[str]]
 _VERDICT_COLUMNS = frozenset(
     {GUARDRAIL_COLUMN, "subject_kind", "period", "state", "reason", "is_current", "is_retracted"}
 )
-#: Sums over clinicians of these say nothing.
-_NO_SUM = re.compile(
-    r"(^|_)(mean|median|avg|p\d+|max|longest|tenure|per|expected|cap|lo|hi|limit|threshold|streak|weight|lag|oldest|sec"
-    r"|es|quartile|share|fte|percentile|xmr|lower|upper|rank|window|interval|best|worst|own|baseline|8)(_|$)"
-)
-_NO_SUM_UNITS = re.compile(r"ratio|per |see |deviation|fte|month|weeks|^$|seconds|units")
 
 
 def rows_sql(contract: BiContract, view: BiView, existing: Existing, hidden: Collection[str]) -> str:
@@ -120,9 +113,7 @@ def _measures(view: BiView, have: Collection[str]) -> str:
     dimension = " || ' ' || ".join(f"CAST({sql_name(name)} AS VARCHAR)" for name in others) or "''"
     names = ", ".join(sql_literal(c.name) for c in measures)
     values = ", ".join(f"CAST({sql_name(c.name)} AS DOUBLE PRECISION)" for c in measures)
-    about = ", ".join(
-        f"({sql_literal(c.name)}, {sql_literal(c.label)}, {sql_literal(c.unit)}, {_has_sum(c)})" for c in measures
-    )
+    about = ", ".join(f"({sql_literal(c.name)}, {sql_literal(c.label)}, {sql_literal(c.unit)})" for c in measures)
     enough = f"count(value) >= {shipped_access().least_clinicians}"
     quartiles = ", ".join(
         f"CASE WHEN {enough} THEN percentile_cont({share}) WITHIN GROUP (ORDER BY value) END AS {name}"
@@ -134,18 +125,13 @@ def _measures(view: BiView, have: Collection[str]) -> str:
         f"{sql_literal(period.removesuffix('_id'))} AS period_kind, dimension, "
         f"count(value) AS clinicians_n, count(*) - count(value) AS unknown_n, "
         f"count(value) > 0 AND NOT ({enough}) AS is_suppressed, "
-        f"CASE WHEN {enough} AND m.has_sum THEN sum(value) END AS total, "
         f"CASE WHEN {enough} THEN avg(value) END AS mean, "
         f"{quartiles} FROM (SELECT {sql_name(period)} AS period, {dimension} AS dimension, "
         f"unnest(ARRAY[{names}]) AS measure, unnest(ARRAY[{values}]) AS value "
         f"FROM marts.{sql_name(view.name)}) AS cell "
-        f"JOIN (VALUES {about}) AS m(measure, label, unit, has_sum) ON m.measure = cell.measure "
-        "GROUP BY m.measure, m.label, m.unit, m.has_sum, period, dimension"
+        f"JOIN (VALUES {about}) AS m(measure, label, unit) ON m.measure = cell.measure "
+        "GROUP BY m.measure, m.label, m.unit, period, dimension"
     )
-
-
-def _has_sum(column: BiColumn) -> str:
-    return "false" if _NO_SUM.search(column.name) or _NO_SUM_UNITS.search(column.unit) else "true"
 
 
 def person_labels_sql(people: Iterable[Reader]) -> str:
