@@ -33,7 +33,7 @@ def derive(session: Session, ops: OpsDatabase, *, now: datetime) -> list[AlertEv
     for step in found:
         alert = _opened(step, now) if step.ref is None else _changed(open_alerts[step.ref], step, now)
         alerts.append(alert)
-        event = _event(alert, step, now)
+        event = AlertEvent.of(alert, step.event, period=step.period, version=step.version, at=now)
         events[event.event_id] = event
     known = {event.event_id for event in ops.rows_among(AlertEvent, "event_id", events)}
     new = [event for event_id, event in events.items() if event_id not in known]
@@ -73,19 +73,3 @@ def _changed(alert: Alert, step: Transition, now: datetime) -> Alert:
         alert.severity = step.severity or alert.severity
         alert.policy_version = step.policy_version
     return alert
-
-
-def _event(alert: Alert, step: Transition, now: datetime) -> AlertEvent:
-    return AlertEvent(
-        event_id=f"{alert.ref}/{step.period}/{step.version}/{step.event}",
-        ref=alert.ref,
-        guardrail_id=alert.guardrail_id,
-        subject_kind=alert.subject_kind,
-        subject_key=alert.subject_key,
-        period=step.period,
-        version=step.version,
-        event=step.event,
-        severity=alert.severity,
-        at=now,
-        routed_at=now if step.event == "confirmed" else None,
-    )

@@ -179,7 +179,7 @@ def overdue_reviews(ops: OpsDatabase, routes: Routes, *, now: datetime) -> list[
         if alert.ref in past or since is None or route.review_days is None or said.is_answered(alert):
             continue
         if now - since >= timedelta(days=route.review_days):
-            found.append(_event(alert, "review_overdue", now))
+            found.append(_of_now(alert, "review_overdue", now))
     ops.add(found)
     return found
 
@@ -191,7 +191,7 @@ def standing_again(ops: OpsDatabase, *, now: datetime) -> None:
     past = ops.rows(AlertEvent, routed_at=None)
     for event in past:
         event.routed_at = now
-    standing = [_event(alert, "starting_position", now) for alert in ops.rows(Alert, state="open")]
+    standing = [_of_now(alert, "starting_position", now) for alert in ops.rows(Alert, state="open")]
     ops.add([*past, *standing])
 
 
@@ -204,19 +204,9 @@ def note_telling(ops: OpsDatabase, *, is_telling: bool, now: datetime) -> None:
         ops.remove(known)
 
 
-def _event(alert: Alert, event: str, now: datetime) -> AlertEvent:
-    return AlertEvent(
-        event_id=f"{alert.ref}/{alert.last_period}/{alert.last_version}/{event}",
-        ref=alert.ref,
-        guardrail_id=alert.guardrail_id,
-        subject_kind=alert.subject_kind,
-        subject_key=alert.subject_key,
-        period=alert.last_period,
-        version=alert.last_version,
-        event=event,
-        severity=alert.severity,
-        at=now,
-    )
+def _of_now(alert: Alert, event: str, now: datetime) -> AlertEvent:
+    """Something that is said of an alert as it stands, whatever the night's verdict."""
+    return AlertEvent.of(alert, event, period=alert.last_period, version=alert.last_version, at=now)
 
 
 def _suppress(rows: Iterable[AlertDelivery], reason: str) -> None:

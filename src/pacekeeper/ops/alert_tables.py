@@ -54,6 +54,23 @@ class AlertEvent(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     routed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
+    @classmethod
+    def of(cls, alert: Alert, event: str, *, period: str, version: int, at: datetime) -> AlertEvent:
+        """What happened to an alert by a verdict; nobody is told of a `confirmed` one."""
+        return cls(
+            event_id=f"{alert.ref}/{period}/{version}/{event}",
+            ref=alert.ref,
+            guardrail_id=alert.guardrail_id,
+            subject_kind=alert.subject_kind,
+            subject_key=alert.subject_key,
+            period=period,
+            version=version,
+            event=event,
+            severity=alert.severity,
+            at=at,
+            routed_at=at if event == "confirmed" else None,
+        )
+
 
 class AlertDelivery(SQLModel, table=True):
     """One row per event, recipient and channel, or per event that nobody is told of.
