@@ -104,7 +104,8 @@ def night_without_dagster(
 
     only: the marts and guardrails that are built; none named = all.
     """
-    from pacekeeper_assets import MARTS
+    from pacekeeper.bi.stored import store_contract
+    from pacekeeper_assets import CATALOGUE, MARTS
     from pacekeeper_assets.marts import publication_of, source_completeness
     from pacekeeper_assets.practice_resource import start_run
 
@@ -113,6 +114,7 @@ def night_without_dagster(
     results = land_sources(home, run_id=run_id, as_of=as_of)
     map_sources(home, run_id=run_id, as_of=as_of)
     with home.warehouse.connect() as connection:
+        store_contract(connection, MARTS.values(), CATALOGUE.guardrails.values())
         materialise_marts(connection, plan_of(home.policy(), only), as_of=as_of, completeness=source_completeness(home))
     home.publish(publication_of(home, run_id=run_id, as_of=as_of))
     home.ops.finish_run(run_id, state="success", ended_at=datetime.now(UTC))
