@@ -98,4 +98,4 @@ def test_the_publication_of_a_night_lets_go_of_what_is_old_and_exports(tmp_path:
         )
     assert result.success
     assert home.ops.rows(Run, run_id="old") == []
-    assert (tmp_path / "site" / "parquet" / "current" / "contact.parquet").exists()
+    assert (tmp_path / "site" / "parquet" / "current" / "publication.parquet").exists()
