@@ -120,15 +120,22 @@ def __getattr__(name: str) -> object:
 
 
 def materialise(
-    session: Session, *, as_of: datetime, policy: Policy, completeness: Iterable[SourceCompleteness], plans: Path
+    session: Session,
+    *,
+    as_of: datetime,
+    policy: Policy,
+    completeness: Iterable[SourceCompleteness],
+    plans: Path,
+    keeps: bool = False,
 ) -> dict[str, int]:
     """Build every mart into schema `marts` of the session's database; rows per mart come back.
 
     Reads schema `canonical`, which must have every table of the contract. `guardrail_result` gains versions, the
     other marts are replaced. Needs the only writer of the database. plans: folder in which compiled plans are kept.
+    keeps: the marts are as the last build left them; weeks of weekly marts in which nothing changed then stay.
     """
     from pacekeeper.measures.materialise import materialise_marts
     from pacekeeper.measures.plan_cache import kept_plan
 
     plan = kept_plan(plans, _catalogue()[0], policy, dialect=session.dialect)
-    return materialise_marts(session, plan, as_of=as_of, completeness=completeness)
+    return materialise_marts(session, plan, as_of=as_of, completeness=completeness, keeps=keeps)

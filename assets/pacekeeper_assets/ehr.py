@@ -194,6 +194,7 @@ EHR_TIME_WEEK = Mart(
     ),
     columns=COLUMNS,
     build=ehr_time_week,
+    weekly_reach=lambda policy: 0,
 )
 
 MARTS: tuple[Mart, ...] = (EHR_TIME_WEEK,)

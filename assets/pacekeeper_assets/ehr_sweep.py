@@ -133,9 +133,12 @@ def _layer(pieces: Table, layer: str) -> Table:
     return pieces.select("person_key", "from_s", "to_s", layer=literal(layer))
 
 
-EHR_SWEEP = Step("ehr_sweep", ehr_sweep, (PERSON_DAY, PERSON_SESSION, WORK_TIME), in_parts="person_key")
-EHR_DAY = Step("ehr_day", lambda tables, policy: ehr_day(tables), (EHR_SWEEP,))
+EHR_SWEEP = Step("ehr_sweep", ehr_sweep, (PERSON_DAY, PERSON_SESSION, WORK_TIME), in_parts="person_key", is_weekly=True)
+EHR_DAY = Step("ehr_day", lambda tables, policy: ehr_day(tables), (EHR_SWEEP,), is_weekly=True)
 EHR_LOG_DAY = Step("ehr_log_day", lambda tables, policy: log_day(tables), (PERSON_DAY,))
 EHR_COVERAGE = Step(
-    "ehr_coverage", lambda tables, policy: log_coverage(tables), (PERSON_DAY, PERSON_SESSION, EHR_LOG_DAY)
+    "ehr_coverage",
+    lambda tables, policy: log_coverage(tables),
+    (PERSON_DAY, PERSON_SESSION, EHR_LOG_DAY),
+    is_weekly=True,
 )

@@ -130,13 +130,21 @@ def build_marts(home: PracticeHome, connection: Connection, *, as_of: datetime) 
         home.settings.warehouse.model_dump_json(),
         mapped_digest(connection),
     )
+    are_whole = made_from(connection, MARTS_SCHEMA) is not None
     if _are_built(home, connection, of):
         return {name: connection.count(f"SELECT count(*) FROM {mart.table}") for name, mart in MARTS.items()}
     with (
         making(connection, MARTS_SCHEMA, of),
         mart_session(home, connection, MARTS.values(), completeness) as session,
     ):
-        rows = materialise(session, as_of=as_of, policy=policy, completeness=completeness, plans=home.plans_dir)
+        rows = materialise(
+            session,
+            as_of=as_of,
+            policy=policy,
+            completeness=completeness,
+            plans=home.plans_dir,
+            keeps=are_whole,
+        )
         if session is not connection:
             note(session, MARTS_SCHEMA, of)
         return rows

@@ -26,6 +26,7 @@ from pacekeeper_assets.people import on_local_day, session_clinician_person, spi
 from pacekeeper_assets.week_columns import WEEK_COLUMNS
 from pacekeeper_assets.work_columns import BILLED_COLUMNS, WORK_COLUMNS
 from pacekeeper_assets.worktime import (
+    debrief_days,
     debrief_week,
     entry_pieces,
     supervision_week,
@@ -58,10 +59,12 @@ PERSON_WEEK = Step("person_week", lambda tables, policy: spine(tables))
 PERSON_DAY = Step("person_day", lambda tables, policy: spine_day(tables.person_week, tables), (PERSON_WEEK,))
 PERSON_SESSION = Step("person_session", sessions_by_person, (PERSON_DAY,))
 PERSON_BLOCK = Step("person_block", lambda tables, policy: block_pieces(tables, tables.person_day), (PERSON_DAY,))
-WEEK_SWEEP = Step("week_sweep", week_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK))
-PERSON_ENTRY = Step("person_entry", lambda tables, policy: entry_pieces(tables, tables.person_day), (PERSON_DAY,))
-WORK_SWEEP = Step("work_sweep", work_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK, PERSON_ENTRY))
-WORK_DAY = Step("work_day", lambda tables, policy: work_day(tables), (PERSON_DAY, WORK_SWEEP))
+WEEK_SWEEP = Step("week_sweep", week_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK), is_weekly=True)
+PERSON_ENTRY = Step(
+    "person_entry", lambda tables, policy: entry_pieces(tables, tables.person_day), (PERSON_DAY,), is_weekly=True
+)
+WORK_SWEEP = Step("work_sweep", work_sweep, (PERSON_DAY, PERSON_SESSION, PERSON_BLOCK, PERSON_ENTRY), is_weekly=True)
+WORK_DAY = Step("work_day", lambda tables, policy: work_day(tables), (PERSON_DAY, WORK_SWEEP), is_weekly=True)
 
 
 def clinician_week(tables: CanonicalTables, policy: Policy) -> Table:
@@ -239,4 +242,5 @@ CLINICIAN_WEEK = Mart(
     columns=(*WEEK_COLUMNS, *WORK_COLUMNS, *BILLED_COLUMNS),
     steps=(PERSON_SOURCE, PERSON_WEEK, WEEK_SWEEP, WORK_DAY),
     build=clinician_week,
+    weekly_reach=debrief_days,
 )

@@ -186,6 +186,7 @@ SCHEDULE_DESIGN_WEEK = Mart(
     columns=SCHEDULE_COLUMNS,
     steps=(PERSON_SOURCE, WEEK_SWEEP, WORK_DAY),
     build=schedule_design_week,
+    weekly_reach=lambda policy: 0,
 )
 
 MARTS: tuple[Mart, ...] = (SCHEDULE_DESIGN_WEEK, HOT_SEAT_QUARTER)

@@ -75,4 +75,4 @@ def _windows(runs: Table, policy: Policy) -> Table:
     )
 
 
-TASK_RUN = Step("task_run", task_run, (EHR_SWEEP,))
+TASK_RUN = Step("task_run", task_run, (EHR_SWEEP,), is_weekly=True)

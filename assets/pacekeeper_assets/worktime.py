@@ -220,6 +220,11 @@ def supervision_week(tables: CanonicalTables, policy: Policy) -> Table:
     )
 
 
+def debrief_days(policy: Policy) -> int:
+    """How many days after its week a debriefing may count at most."""
+    return max(rev.guardrail("debrief").settings.whole("within_days") for rev in policy.revisions)
+
+
 def debrief_week(tables: CanonicalTables, policy: Policy) -> Table:
     """Sessions of high acuity per person and week of which the time to debrief is over, and those debriefed in it.
 

@@ -18,7 +18,8 @@ from pacekeeper.contract import ENTITIES, SETTINGS
 from pacekeeper.expr import RawTables, Table, coalesce, literal, null, union
 from pacekeeper.measures.mart import Step
 from pacekeeper.measures.needs import SUPPLIED_BY, Input
-from pacekeeper.measures.plan import expressions, step_table
+from pacekeeper.measures.plan import expressions
+from pacekeeper.measures.tables import step_table
 from pacekeeper.stream import Stream
 from pacekeeper_assets import CATALOGUE, MEASURE_NEEDS, NEEDS
 

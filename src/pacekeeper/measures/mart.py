@@ -72,6 +72,8 @@ class Step:
     gives, from Arrow to Arrow; `columns` then says what comes back.
     in_parts: by ranges of this key, one after the other, so that a large practice needs less memory at a time; no row
     may depend on rows of another key.
+    is_weekly: its rows follow from what happens in the weeks around them, so that a build may ask for recent weeks
+    alone. It reads whole steps, weekly ones, entities, and marts that are weekly; only such may read it.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Step:
     refine: Refine | None = None
     columns: tuple[MartColumn, ...] = ()
     in_parts: str | None = None
+    is_weekly: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,8 @@ class Mart:
     build: from tables and policy to the rows; column order and types are put right by `conformed`.
     refine: a statistic over the rows that `build` gives, from Arrow to Arrow.
     versioned: rows are merged as versions (verdicts) instead of replaced.
+    weekly_reach: of a mart with `week_id` of which recent weeks alone can be made again, how many days a row may look
+    beyond its week, by the policy; null: it is always made whole.
     restricted: it tells of one person's pay or leave. It stands in a schema of its own, which no copy for BI has.
     """
 
@@ -105,6 +110,7 @@ class Mart:
     steps: tuple[Step, ...] = ()
     refine: Refine | None = None
     versioned: bool = False
+    weekly_reach: Callable[[Policy], int] | None = None
     restricted: bool = False
 
     @property

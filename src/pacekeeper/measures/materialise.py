@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from pacekeeper.engine.faultpoint import faultpoint
 from pacekeeper.engine.readers import RESTRICTED_SCHEMA
@@ -18,19 +18,27 @@ from pacekeeper.measures.completeness import (
 )
 from pacekeeper.measures.doubt import DOUBT_SCHEMA, DOUBT_TABLES
 from pacekeeper.measures.mart import MARTS_SCHEMA, Mart, MartColumn, Refine, column_ddl
-from pacekeeper.measures.plan import Plan, PlannedMart, PlannedStep, step_table
-from pacekeeper.measures.tables import RUN_TABLE
+from pacekeeper.measures.plan import Plan, PlannedMart, PlannedStep
+from pacekeeper.measures.recent import Window, changed_weeks, remember
+from pacekeeper.measures.tables import RUN_TABLE, step_table
+from pacekeeper.measures.timed import WEEK
 from pacekeeper.measures.versions import merge_verdicts
 from pacekeeper.policy import Policy
 from pacekeeper.sql_text import sql_literal
 
 
 def materialise_marts(
-    session: Session, plan: Plan, *, as_of: datetime, completeness: Iterable[SourceCompleteness]
+    session: Session,
+    plan: Plan,
+    *,
+    as_of: datetime,
+    completeness: Iterable[SourceCompleteness],
+    keeps: bool = False,
 ) -> dict[str, int]:
     """Build the marts in order; rows per mart come back (of a versioned mart: rows of all versions).
 
-    plan: compiled for the session's dialect.
+    plan: compiled for the session's dialect. keeps: the marts are as the last build of this database left them, so that
+    of weekly marts the weeks may stay in which nothing has changed.
     """
     for schema in (MARTS_SCHEMA, RESTRICTED_SCHEMA, DOUBT_SCHEMA):
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -43,19 +51,27 @@ def materialise_marts(
         session.insert(step_table(name), policy_rows)
         session.analyze(step_table(name))
     rows: dict[str, int] = {}
-    for item in plan.items:
+    first_weekly = next((place for place, item in enumerate(plan.items) if item.is_weekly), None)
+    window = Window()
+    for place, item in enumerate(plan.items):
+        if place == first_weekly:
+            window = changed_weeks(session, plan, as_of=as_of, keeps=keeps)
         if isinstance(item, PlannedStep):
             _prepare(session, item, plan.policy)
         else:
             mart = item.mart
             if mart.versioned:
                 merge_verdicts(session, mart, item.sql, as_of=as_of)
+            elif item.is_weekly and window.since is not None:
+                _replace_weeks(session, item, window.since)
             else:
                 _replace(session, item, plan.policy)
             _comment(session, mart)
             session.analyze(mart.table)
             faultpoint(f"mart.built.{mart.name}")
             rows[mart.name] = int(session.rows(f"SELECT count(*) FROM {mart.table}")[0][0])
+    if first_weekly is not None:
+        remember(session, plan)
     for item in plan.items:
         if isinstance(item, PlannedStep):
             session.execute(f"DROP TABLE {item.table}")
@@ -119,6 +135,14 @@ def _replace(session: Session, item: PlannedMart, policy: Policy) -> None:
     with session.transaction():
         _make_table(session, mart)
         _insert(session, mart.table, item.sql, mart.refine, mart.columns, policy)
+
+
+def _replace_weeks(session: Session, item: PlannedMart, since: date) -> None:
+    """Earlier weeks stay as they are."""
+    table, again = item.mart.table, f"{WEEK} >= DATE '{since}'"
+    with session.transaction():
+        session.execute(f"DELETE FROM {table} WHERE {again}")
+        session.execute(f"INSERT INTO {table} SELECT * FROM ({item.sql}) WHERE {again}")
 
 
 def _insert(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,17 +11,21 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.operations as ops
 
+from pacekeeper.errors import ConfigError
 from pacekeeper.measures.bands import BAND_VALUE, BAND_VALUE_STEP, POLICY_TABLES, policy_tables
 from pacekeeper.measures.exact import with_exact_sums
 from pacekeeper.measures.guardrail import Catalogue
 from pacekeeper.measures.mart import IBIS_TYPES, Mart, MartColumn, Step, conformed
-from pacekeeper.measures.tables import CanonicalTables, declared_table, declared_tables
+from pacekeeper.measures.tables import CanonicalTables, declared_table, declared_tables, step_table
+from pacekeeper.measures.timed import CUT, WEEK, recent_table
 from pacekeeper.policy import Policy
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pacekeeper.expr import Table
+
+_QUOTED = re.compile(r'"(\w+)"')
 
 #: Keys are hexadecimal digests: between these lie equal shares.
 _CUTS = ("4", "8", "c")
@@ -40,6 +45,14 @@ class PlannedStep:
     def table(self) -> str:
         return step_table(self.step.name)
 
+    @property
+    def text(self) -> str:
+        return "\n".join(self.sql)
+
+    @property
+    def is_weekly(self) -> bool:
+        return self.step.is_weekly
+
 
 @dataclass(frozen=True)
 class PlannedMart:
@@ -47,6 +60,14 @@ class PlannedMart:
 
     mart: Mart
     sql: str
+
+    @property
+    def text(self) -> str:
+        return self.sql
+
+    @property
+    def is_weekly(self) -> bool:
+        return self.mart.weekly_reach is not None
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,12 @@ class Plan:
     items: tuple[PlannedStep | PlannedMart, ...]
     policy: Policy
     policy_tables: Mapping[str, pa.Table]
+
+    @property
+    def weekly_reach(self) -> int:
+        """Days by which a row of a weekly mart may look beyond its week."""
+        marts = [item.mart for item in self.items if isinstance(item, PlannedMart)]
+        return max((mart.weekly_reach(self.policy) for mart in marts if mart.weekly_reach is not None), default=0)
 
 
 def compile_plan(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb", built: Iterable[Mart] = ()) -> Plan:
@@ -67,7 +94,36 @@ def compile_plan(catalogue: Catalogue, policy: Policy, *, dialect: str = "duckdb
     for what, queries in expressions(catalogue, policy, built=built):
         sql = tuple(_sql(query, dialect) for query in queries.values())
         items.append(PlannedStep(what, sql) if isinstance(what, Step) else PlannedMart(what, sql[0]))
-    return Plan(tuple(items), policy, policy_tables(catalogue.guardrails.values(), policy))
+    return Plan(_whole_first(items), policy, policy_tables(catalogue.guardrails.values(), policy))
+
+
+def _whole_first(items: list[PlannedStep | PlannedMart]) -> tuple[PlannedStep | PlannedMart, ...]:
+    """The whole steps that weekly items read, then the others: what changed is told from them."""
+    weekly = {item.table if isinstance(item, PlannedStep) else item.mart.name for item in items if item.is_weekly}
+    steps = {item.table: item for item in items if isinstance(item, PlannedStep) and not item.is_weekly}
+    marts = {item.mart.name for item in items if isinstance(item, PlannedMart) and not item.is_weekly}
+    first: dict[str, PlannedStep] = {}
+
+    def visit(item: PlannedStep | PlannedMart) -> None:
+        read = named_tables(item.text)
+        wrong = read & (marts if item.is_weekly else weekly | marts)
+        if wrong:
+            raise ConfigError(f"weekly marts cannot be built from {', '.join(sorted(wrong))}, which is no whole step")
+        for table in sorted(read & steps.keys() - first.keys()):
+            visit(steps[table])
+            first[table] = steps[table]
+
+    for item in items:
+        if item.is_weekly:
+            visit(item)
+    return (*first.values(), *(item for item in items if not isinstance(item, PlannedStep) or item.table not in first))
+
+
+def named_tables(sql: str) -> set[str]:
+    """Names that a statement quotes, tables and columns, those of views of recent rows as the tables behind them."""
+    prefix, step = recent_table(""), step_table("")
+    found = set(_QUOTED.findall(sql))
+    return found | {step + name.removeprefix(prefix) for name in found if name.startswith(prefix)}
 
 
 def expressions(
@@ -79,18 +135,21 @@ def expressions(
         tables = tables.with_table(name, declared_table(step_table(name), _schema(columns)))
     for mart in built:
         tables = _with_mart(tables, mart)
+    recent = {name: declared_table(recent_table(name), tables[name].schema()) for name in CUT}
     done: set[str] = set()
     for mart in catalogue.marts.values():
         for step in _needed(mart, done):
             if step.name == BAND_VALUE_STEP:
                 rows = _band_values(catalogue, tables, policy)
             else:
-                found = step.build(tables, policy)
+                found = step.build(tables.with_tables(recent) if step.is_weekly else tables, policy)
                 rows = _parts(found, step) if step.refine is None else {step.name: _in_order(found)}
             yield step, {name: with_exact_sums(query) for name, query in rows.items()}
             schema = _schema(step.columns) if step.columns else found.schema()
             tables = tables.with_table(step.name, declared_table(step_table(step.name), schema))
-        rows = mart.build(tables, policy)
+            if WEEK in schema and not step.is_weekly:
+                recent[step.name] = declared_table(recent_table(step.name), schema)
+        rows = mart.build(tables if mart.weekly_reach is None else tables.with_tables(recent), policy)
         if mart.versioned:
             rows = conformed(rows, carried(mart))
         elif mart.refine is None:
@@ -122,11 +181,6 @@ def _with_mart(tables: CanonicalTables, mart: Mart) -> CanonicalTables:
 def carried(mart: Mart) -> tuple[MartColumn, ...]:
     """The columns of a versioned mart that a candidate has."""
     return tuple(column for column in mart.columns if column.name not in VERSION_COLUMNS)
-
-
-def step_table(name: str) -> str:
-    """Name of a step's temporary table."""
-    return f"_step_{name}"
 
 
 def _needed(mart: Mart, done: set[str]) -> list[Step]:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 RUN_TABLE = "_run"
 
 
+def step_table(name: str) -> str:
+    """Name of a step's temporary table."""
+    return f"_step_{name}"
+
+
 class CanonicalTables:
     """Canonical entities, `source_completeness`, `run`, and the steps and marts built so far, by name.
 
@@ -42,7 +47,10 @@ class CanonicalTables:
         return self["run"].as_of.as_scalar()
 
     def with_table(self, name: str, table: Table) -> CanonicalTables:
-        return CanonicalTables({**self._tables, name: table})
+        return self.with_tables({name: table})
+
+    def with_tables(self, tables: Mapping[str, Table]) -> CanonicalTables:
+        return CanonicalTables({**self._tables, **tables})
 
 
 def declared_tables() -> CanonicalTables:
