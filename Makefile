@@ -56,6 +56,7 @@ bench: .venv/dev.stamp  ## measure ratios against references in the same run
 	@$(BIN)/python tests/bench/bench_x12.py
 	@$(BIN)/python tests/bench/bench_hl7v2.py
 	@$(BIN)/python tests/bench/bench_marts.py
+	@$(BIN)/python -m tests.bench.bench_night
 
 mutation: .venv/dev.stamp  ## break each measure and see that the tests which claim to prove it fail
 	@$(BIN)/python -m tests.mutation

@@ -165,6 +165,6 @@ def note_action(tables: CanonicalTables) -> Table:
     return met.group_by("note_key").aggregate(actions_n=met.actions.sum())
 
 
-NOTE_SERVICE = Step("note_service", lambda tables, policy: note_service(tables), (PERSON_DAY,))
+NOTE_SERVICE = Step("note_service", lambda tables, policy: note_service(tables), (PERSON_DAY,), in_parts="note_key")
 NOTE_ACTION = Step("note_action", lambda tables, policy: note_action(tables), (NOTE_SERVICE,))
 NOTE_CLOCK = Step("note_clock", note_clock, (NOTE_SERVICE, NOTE_ACTION))

@@ -21,6 +21,7 @@ from pacekeeper_assets.practice_facts import needs_of, ratio, with_practice_know
 
 _KEYS = ("person_key", "period_start", "period_end")
 _PERIODS = 6
+_STRETCH_DAYS = 28
 _FIXED = ("fixed", "hours")
 _BY_SESSION = ("sessions", "charges", "collections")
 
@@ -84,7 +85,11 @@ def _paid(tables: CanonicalTables) -> Table:
 def _within(rows: Table, things: Table) -> Table:
     """Things (`person_key`, `day_no`) in the periods they lie in."""
     periods = rows.select(*_KEYS, "start_no", "end_no")
-    met = things.inner_join(periods, "person_key")
+    # Both by stretches of some weeks first: otherwise everything of a person meets each of the person's periods.
+    touched = ibis.range(periods.start_no // _STRETCH_DAYS, periods.end_no // _STRETCH_DAYS + 1).unnest()
+    periods = periods.mutate(stretch=touched.cast("int64"))
+    placed = things.mutate(stretch=(things.day_no // _STRETCH_DAYS).cast("int64"))
+    met = placed.inner_join(periods, ["person_key", "stretch"])
     return met.filter((met.day_no >= met.start_no) & (met.day_no <= met.end_no))
 
 

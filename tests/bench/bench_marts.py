@@ -88,7 +88,7 @@ def build(file: Path) -> None:
         as_of = connection.raw.execute("SELECT as_of FROM contract.bench_as_of").fetchall()[0][0]
         plan = compile_plan(CATALOGUE, load_policy())
         clocked = Clocked(connection)
-        known = _completeness(connection, as_of)
+        known = completeness_of(connection, as_of)
         started = time.perf_counter()
         rows = materialise_marts(clocked, plan, as_of=as_of, completeness=known)
         took = time.perf_counter() - started
@@ -158,7 +158,7 @@ def _differing(connection: Connection, mart: str) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def _completeness(connection: Connection, as_of: datetime) -> list[SourceCompleteness]:
+def completeness_of(connection: Connection, as_of: datetime) -> list[SourceCompleteness]:
     """Every source was read to the end, for each entity that it has rows of."""
     tables = connection.raw.execute(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'canonical' AND column_name = 'source'"

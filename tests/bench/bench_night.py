@@ -1,10 +1,11 @@
-"""One more day on one, two and four years of history: from changed canonical rows to marts, and the full build beside it.
+"""One more day on one, two and four years of history: from changed canonical rows to marts, beside the full build.
 
 For each length a practice is generated at canonical level and built whole. Then a day happens (the same weekday a week
 before comes again under other keys, some sessions of the weeks before are edited, one is deleted), `as_of` moves on by
 that day, and the marts are built once as a night does and once whole. Both must come to the same rows.
 
-Run: python tests/bench/bench_night.py [clinicians] [weeks ...] [--folder FOLDER of practices generated before, or to keep]
+Run: python -m tests.bench.bench_night [clinicians] [weeks ...] [--folder FOLDER]
+The folder has practices that were generated before, and keeps those that are generated now; they are changed by it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bench_marts import MEMORY, Clocked, _completeness, generate
+from tests.bench.bench_marts import MEMORY, Clocked, completeness_of, generate
 
 from pacekeeper.engine.duckdb import Connection, Warehouse
 from pacekeeper.measures.materialise import materialise_marts
@@ -90,7 +91,7 @@ def measure(file: Path, plan: Plan) -> tuple[float, float]:
     """Seconds of a night and of a full build. Both come to the same rows, or SystemExit says where not."""
     with Warehouse(file, memory_limit=MEMORY).connect() as connection:
         as_of = connection.raw.execute("SELECT as_of FROM contract.bench_as_of").fetchall()[0][0]
-        known = _completeness(connection, as_of)
+        known = completeness_of(connection, as_of)
         materialise_marts(connection, plan, as_of=as_of, completeness=known)
         rows = a_day(connection, as_of)
         tomorrow = as_of + timedelta(days=1)

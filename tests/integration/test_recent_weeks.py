@@ -51,7 +51,8 @@ EDITS = {
     "somebody leaves": "UPDATE canonical.employment SET end_date = DATE '{day}' WHERE {one_job}",
     "somebody works less": "UPDATE canonical.employment SET fte = fte / 2 WHERE {one_job}",
     "a template changes": "UPDATE canonical.availability_template SET end_minute = end_minute - 30 "
-    "WHERE template_key = (SELECT template_key FROM canonical.availability_template ORDER BY hash(template_key, {seed}) LIMIT 1)",
+    "WHERE template_key = (SELECT template_key FROM canonical.availability_template "
+    "ORDER BY hash(template_key, {seed}) LIMIT 1)",
     "a day is closed": "INSERT INTO canonical.practice_closure BY NAME SELECT * REPLACE ('closed-{seed}' AS "
     "closure_key, DATE '{day}' AS from_date, DATE '{day}' AS to_date, NULL AS location_key, NULL AS start_at, "
     "NULL AS end_at) FROM canonical.practice_closure LIMIT 1",

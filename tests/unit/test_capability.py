@@ -20,6 +20,7 @@ from pacekeeper.measures.mart import Step
 from pacekeeper.measures.needs import SUPPLIED_BY, Input
 from pacekeeper.measures.plan import expressions
 from pacekeeper.measures.tables import step_table
+from pacekeeper.measures.timed import behind
 from pacekeeper.stream import Stream
 from pacekeeper_assets import CATALOGUE, MEASURE_NEEDS, NEEDS
 
@@ -174,7 +175,7 @@ def read_by_mart(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[t
     policy = every_guardrail(tmp_path_factory.mktemp("policy"))
     for what, parts in expressions(CATALOGUE, policy):
         for name, table in parts.items():
-            named = reads_of(table)
+            named = {(behind(below), column) for below, column in reads_of(table)}
             found = {(entity, column) for entity, column in named if entity in ENTITIES}
             reads[name] = found.union(*(of_table.get(below, set()) for below, _ in named))
         of_table[step_table(what.name) if isinstance(what, Step) else what.name] = set().union(

@@ -17,7 +17,7 @@ from pacekeeper.measures.exact import with_exact_sums
 from pacekeeper.measures.guardrail import Catalogue
 from pacekeeper.measures.mart import IBIS_TYPES, Mart, MartColumn, Step, conformed
 from pacekeeper.measures.tables import CanonicalTables, declared_table, declared_tables, step_table
-from pacekeeper.measures.timed import CUT, WEEK, recent_table
+from pacekeeper.measures.timed import CUT, WEEK, behind, recent_table
 from pacekeeper.policy import Policy
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ def _whole_first(items: list[PlannedStep | PlannedMart]) -> tuple[PlannedStep | 
 
 def named_tables(sql: str) -> set[str]:
     """Names that a statement quotes, tables and columns, those of views of recent rows as the tables behind them."""
-    prefix, step = recent_table(""), step_table("")
-    found = set(_QUOTED.findall(sql))
-    return found | {step + name.removeprefix(prefix) for name in found if name.startswith(prefix)}
+    return {behind(name) for name in _QUOTED.findall(sql)}
 
 
 def expressions(

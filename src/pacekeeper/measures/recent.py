@@ -25,7 +25,7 @@ from pacekeeper.sql_text import sql_literal
 
 _TABLE = "contract.week_digest"
 _DDL = (
-    f"CREATE TABLE IF NOT EXISTS {_TABLE} "
+    f"CREATE SCHEMA IF NOT EXISTS contract; CREATE TABLE IF NOT EXISTS {_TABLE} "
     "(relation VARCHAR NOT NULL, first_day DATE, rows_n BIGINT NOT NULL, digest VARCHAR NOT NULL)"
 )
 _NEW = "_week_digest"

@@ -66,3 +66,11 @@ CUT = frozenset(name for name, timed in TIMED.items() if timed.until is not None
 def recent_table(name: str) -> str:
     """Name of the view of what weekly items read of an entity or a step."""
     return f"_recent_{name}"
+
+
+def behind(table: str) -> str:
+    """The entity, or the step's table, that a view of recent rows shows; other tables as they are."""
+    name = table.removeprefix(recent_table(""))
+    if name == table:
+        return table
+    return name if name in CUT else step_table(name)
