@@ -90,8 +90,8 @@ def _view(name: str, table: str, window: Window) -> str:
         return f"SELECT * FROM {table}"
     if name not in CUT:
         return f"SELECT * FROM {table} WHERE week_id >= DATE '{window.since}'"
-    until = TIMED[name].until
-    return f"SELECT * FROM {table} t WHERE {until} IS NULL OR {until} >= DATE '{window.since - _BEFORE}'"
+    still = str(TIMED[name].still).format(day=f"DATE '{window.since - _BEFORE}'")
+    return f"SELECT * FROM {table} t WHERE coalesce({still}, true)"
 
 
 def _read(plan: Plan) -> Iterable[tuple[str, str]]:
