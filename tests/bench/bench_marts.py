@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CLINICIANS, WEEKS = 2_000, 104
 ROUNDS = 3
 #: For DuckDB; what Python and Arrow take comes on top.
-MEMORY = "6GB"
+MEMORY = "7GB"
 #: By mart with SQL by hand, the steps that count as its own.
 STEPS = {
     "attendance_week": ("person_seat",),
@@ -63,6 +63,9 @@ class Clocked:
         started = time.perf_counter()
         try:
             self.session.execute(sql)
+        except Exception:
+            print(f"failed in {_target(sql)}", flush=True)  # noqa: T201
+            raise
         finally:
             self.seconds[_target(sql)] += time.perf_counter() - started
 
