@@ -14,6 +14,6 @@ def content_hashes(home: PracticeHome) -> dict[str, str]:
         tables = connection.raw.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database() "
             "AND NOT starts_with(table_name, '_dlt') AND NOT ends_with(schema_name, '_staging') "
-            "AND schema_name <> 'stage' AND table_name NOT IN ('made', 'slice_state') ORDER BY ALL"
+            "AND schema_name <> 'stage' AND table_name NOT IN ('made', 'slice_state', 'week_digest') ORDER BY ALL"
         ).fetchall()
         return {f"{schema}.{name}": connection.content_hash(f'"{schema}"."{name}"') for schema, name in tables}
