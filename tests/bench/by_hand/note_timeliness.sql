@@ -45,9 +45,9 @@ WITH person AS (
 ), sitting AS (
     SELECT person_key, sitting, count(DISTINCT about) >= 5 AS is_bulk FROM signature GROUP BY ALL
 ), begun AS (
-    SELECT person_key, client_key, epoch_us(created_at) // 1000000 AS begun_s, min(note_key) AS note_key,
-        max(epoch_us(told_at) // 1000000) AS told_s
-    FROM clock WHERE client_key IS NOT NULL GROUP BY ALL
+    SELECT DISTINCT ON (person_key, client_key, begun_s) person_key, client_key, note_key,
+        epoch_us(created_at) // 1000000 AS begun_s, epoch_us(told_at) // 1000000 AS told_s
+    FROM clock WHERE client_key IS NOT NULL ORDER BY person_key, client_key, begun_s, note_key
 ), entry AS (
     SELECT person_key, coalesce(client_person, client_key) AS client_key, epoch_us("at") // 1000000 AS at_s, action_count
     FROM canonical.ehr_event JOIN person USING (clinician_key) LEFT JOIN client ON record = client_key
