@@ -21,7 +21,7 @@ STATE_NAMES: Mapping[str, str] = MappingProxyType(
 STATE_SIGNS: Mapping[str, str] = MappingProxyType(
     {"pass": "●", "warn": "▲", "breach": "◆", "unknown": "?", "exempt": "–"}
 )
-_REASONS: Mapping[str, str] = MappingProxyType(
+REASONS: Mapping[str, str] = MappingProxyType(
     {
         "no_source": "no system that is read tells of it",
         "stale": "a system was last read before the period was over",
@@ -44,7 +44,7 @@ _UNITS: Mapping[str, str] = MappingProxyType({"standard_deviations": "standard d
 
 def reason(code: str | None) -> str:
     """Why, in words; a code that has none is shown as it is."""
-    return "" if code is None else _REASONS.get(code, code.replace("_", " "))
+    return "" if code is None else REASONS.get(code, code.replace("_", " "))
 
 
 def title(policy: Policy, rail: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,3 +57,36 @@ def roles(
             home.publish_postgres(session, contract, readers)
     named = sum(bool(reader.roles) for reader in readers)
     make_console().print(f"{named} people may read schema bi; {len(statements)} changes to roles")
+
+
+@app.command("superset")
+def superset(
+    out: Annotated[Path, typer.Argument(help="The zip.")],
+    database: Annotated[
+        Literal["duckdb", "postgres"] | None,
+        typer.Option("--on", help="What the dashboards ask; default: where marts are built.", show_default=False),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Write dashboards for Apache Superset as a zip that it imports: see docs/how-to/superset.md.
+
+    The same release and policy give the same bytes. A zip that is imported again replaces what it made.
+    """
+    from rich.markup import escape
+
+    from pacekeeper.bi import bi_contract
+    from pacekeeper.reports.words import REASONS, STATE_NAMES
+    from pacekeeper.superset import Bundle, duckdb_database, postgres_database, write_bundle
+    from pacekeeper_assets import CATALOGUE
+
+    home = open_home(config)
+    url = home.settings.warehouse.url
+    if database == "postgres" and url is None:
+        raise ConfigError("there is no PostgreSQL to ask: set engine and url in [warehouse] of the settings")
+    is_postgres = url is not None and database != "duckdb"
+    asked = postgres_database(url) if url is not None and is_postgres else duckdb_database(home.bi_copy.resolve())
+    titles = {name: rail.title for name, rail in home.policy().latest.guardrails.items()}
+    words = {"guardrail_id": titles, "state": STATE_NAMES, "reason": REASONS}
+    contract = bi_contract(CATALOGUE.marts.values(), CATALOGUE.guardrails.values())
+    count = write_bundle(Bundle(contract, asked, words), out)
+    make_console().print(f"{escape(str(out))}: {count} dashboards", soft_wrap=True)
