@@ -83,6 +83,7 @@ lock:  ## resolve the locks anew (needs uv)
 	uv pip compile pyproject.toml --extra build --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements.lock
 	uv pip compile pyproject.toml --extra build --extra service -c requirements.lock --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements-service.lock
 	uv pip compile pyproject.toml --extra dev -c requirements.lock -c requirements-service.lock --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o requirements-dev.lock
+	uv pip compile deploy/superset-requirements.in --generate-hashes --no-header --no-emit-index-url --no-annotate -p 3.11 -o deploy/superset-requirements.lock
 
 clean:  ## remove the environment and the demo
 	@rm -rf .venv .pacekeeper .mypy_cache .ruff_cache .pytest_cache

@@ -19,7 +19,6 @@ NIGHT = Chart(
     figures=(Figure("Unknown", "SUM(unknown_n)"),),
     gap=Gap("SUM(unknown_n)", "SUM(pass_n + warn_n + breach_n + unknown_n + exempt_n)", "verdicts of the last night"),
     period="data_through",
-    where="as_of = (SELECT MAX(as_of) FROM bi.publication)",
 )
 
 
@@ -257,7 +256,7 @@ def _wellbeing(contract: BiContract) -> Board:
         title="Scales of the whole practice",
         view=survey,
         kind="table",
-        definition="Last wave of each scale: how many answered, mean of the scores, and the share that meets the scale's "
+        definition="Last wave of each scale: how many answered, mean of the scores, and the share that meets the "
         "published cut-off, where there is one. None of them diagnoses anybody, and scales do not compare.",
         figures=(
             Figure("Answered", "SUM(n)"),
@@ -291,6 +290,7 @@ def _wellbeing(contract: BiContract) -> Board:
                 {"response_ratio": "Answered"},
                 where="is_response_total",
                 gap=Gap("SUM(invited_n - n)", "SUM(invited_n)", "people invited, who did not answer"),
+                about="People of the practice who handed in a sheet / people who were invited, by wave.",
             ),
             present,
             by_period(

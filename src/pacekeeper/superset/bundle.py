@@ -64,7 +64,10 @@ class Bundle:
             "allow_cvas": False,
             "allow_dml": False,
             "allow_file_upload": False,
-            "extra": {"engine_params": {"connect_args": dict(self.database.connect_args)}, "allows_virtual_table_explore": True},
+            "extra": {
+                "engine_params": {"connect_args": dict(self.database.connect_args)},
+                "allows_virtual_table_explore": True,
+            },
             "uuid": stable_id("database", DATABASE),
             "version": VERSION,
         }

@@ -24,7 +24,7 @@ class Database:
 
 
 def duckdb_database(file: Path) -> Database:
-    """The published copy, read-only. Superset opens it for each question and closes it, so a night may swap the file."""
+    """The published copy, read-only. Superset opens it for each question and closes it: a night may swap the file."""
     return Database(f"duckdb:///{file}", {"read_only": True})
 
 

@@ -1,4 +1,4 @@
-"""Views of the contract as Superset's virtual datasets: the same SQL on DuckDB and PostgreSQL, without rows of persons."""
+"""Views of the contract as Superset's virtual datasets: the same SQL on both engines, without rows of persons."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pacekeeper.sql_text import sql_literal, sql_name
 from pacekeeper.superset.chart import DOLLARS, ONE_DECIMAL, PER_CENT, WHOLE
 from pacekeeper.superset.ids import DATABASE, VERSION, stable_id
 
+#: View with a row per night, of which dashboards show the last.
+LATEST_ONLY = "publication"
 Yaml = dict[str, Any]  # Any: what YAML knows
 _TYPES = {
     "text": "VARCHAR",
@@ -22,9 +24,12 @@ _TYPES = {
 
 
 def dataset_sql(view: BiView) -> str:
-    """Columns by name; of a view that has rows about persons too, those about nobody in particular."""
+    """Columns by name; of a view that has rows about persons too, those about nobody in particular; the last night."""
     columns = ", ".join(sql_name(column.name) for column in view.columns)
     where = "" if view.person is None else f" WHERE {view.aggregate_condition}"
+    if view.name == LATEST_ONLY:
+        # Superset lets no subquery into a chart.
+        where = f" WHERE as_of = (SELECT MAX(as_of) FROM {BI_SCHEMA}.{sql_name(view.name)})"
     return f"SELECT {columns} FROM {BI_SCHEMA}.{sql_name(view.name)}{where}"
 
 

@@ -34,8 +34,8 @@ def caption_yaml(chart: Chart) -> Yaml:
     ]
     if chart.period is not None:
         figures += [
-            Figure("first", f"CAST(MIN({_day(chart.period)}) AS VARCHAR)"),
-            Figure("last", f"CAST(MAX({_day(chart.period)}) AS VARCHAR)"),
+            Figure("earliest", f"CAST(MIN({_day(chart.period)}) AS VARCHAR)"),
+            Figure("latest", f"CAST(MAX({_day(chart.period)}) AS VARCHAR)"),
         ]
     if chart.gap.hidden is not None:
         figures += [Figure("hidden", f"COALESCE({chart.gap.hidden}, 0)")]
@@ -163,7 +163,7 @@ def _day(column: str) -> str:
 
 
 def _template(chart: Chart) -> str:
-    window = "" if chart.period is None else "<b>Window</b> {{first}} to {{last}}. "
+    window = "" if chart.period is None else "<b>Window</b> {{earliest}} to {{latest}}. "
     hidden = ""
     if chart.gap.hidden is not None:
         hidden = " {{#if hidden}}<b>Left out</b>, being about too few: {{hidden}}.{{/if}}"
@@ -172,5 +172,3 @@ def _template(chart: Chart) -> str:
         f"{{{{#each data}}}}<p>{window}<b>Not known</b> {{{{unknown}}}} of {{{{of}}}} {chart.gap.words}.{hidden}</p>"
         "{{/each}}"
     )
-
-

@@ -88,8 +88,8 @@ def _position(board: Board, night: Chart) -> Yaml:
 
     head = put("ROW", grid, [], {"background": "BACKGROUND_TRANSPARENT"})
     cells[head]["children"] = [
-        put("MARKDOWN", [*grid, head], [], {"code": board.about, "width": 6, "height": 14}),
-        chart_cell([*grid, head], f"{night.name}/caption", "", width=6, height=14),
+        put("MARKDOWN", [*grid, head], [], {"code": board.about, "width": 6, "height": 22}),
+        chart_cell([*grid, head], f"{night.name}/caption", "", width=6, height=22),
     ]
     rows.append(head)
     waiting: list[Chart] = []
@@ -108,12 +108,14 @@ def _position(board: Board, night: Chart) -> Yaml:
 
 def _height(chart: Chart) -> int:
     """In units of eight pixels."""
-    return 70 if chart.kind == "heat" else 38
+    if chart.kind == "heat":
+        return 120 if chart.where is None else 70
+    return 38
 
 
 def _caption_height(chart: Chart, width: int) -> int:
-    lines = -(-len(chart.definition) // (14 * width)) + 2
-    return 4 + 2 * lines
+    lines = -(-len(chart.definition) // (12 * width)) + 2
+    return 11 + 2 * lines
 
 
 def _period_filter(board: Board) -> Yaml:

@@ -48,8 +48,8 @@ def spread(contract: BiContract, view: str, name: str, title: str, *, dimension:
         title=title if column.unit in {"", "ratio"} or named in title.lower() else f"{title} ({named})",
         view="practice_measure",
         kind="line",
-        definition=f"{about or definition_of(column)} Half of clinicians lie below the median, a quarter below the lower "
-        "quartile, a quarter above the upper.",
+        definition=f"{about or definition_of(column)} Half of clinicians lie below the median, a quarter below the "
+        "lower quartile, a quarter above the upper.",
         figures=(
             Figure("Upper quartile", "AVG(quartile_high)", unit),
             Figure("Median", "AVG(median)", unit),
@@ -77,8 +77,8 @@ def guardrails(topics: tuple[str, ...], title: str) -> Chart:
         title=title,
         view="verdict_count",
         kind="heat",
-        definition="Verdicts near a limit or outside policy / verdicts that could be given, by guardrail and month. Dark: "
-        f"many. Empty: nobody could be judged, or fewer than {least}.",
+        definition="Verdicts near a limit or outside policy / verdicts that could be given, by guardrail and month. "
+        f"Dark: many. Empty: nobody could be judged, or fewer than {least}.",
         figures=(
             Figure("Near or outside", f"CASE WHEN {enough} THEN 1.0 * COALESCE({_OUT}, 0) / {_KNOWN} END", PER_CENT),
         ),

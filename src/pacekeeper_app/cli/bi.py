@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from pydantic import SecretStr
 
 from pacekeeper.errors import ConfigError
 from pacekeeper_app.cli.console import make_console
@@ -66,11 +68,17 @@ def superset(
         Literal["duckdb", "postgres"] | None,
         typer.Option("--on", help="What the dashboards ask; default: where marts are built.", show_default=False),
     ] = None,
+    load: Annotated[
+        str | None,
+        typer.Option(help="Address of a running Superset to bring them into, with roles and rules on rows."),
+    ] = None,
+    user: Annotated[str, typer.Option(help="Administrator there; the password is asked for.")] = "admin",
     config: Config = None,
 ) -> None:
     """Write dashboards for Apache Superset as a zip that it imports: see docs/how-to/superset.md.
 
-    The same release and policy give the same bytes. A zip that is imported again replaces what it made.
+    The same release and policy give the same bytes. What is imported again replaces what it made. Passwords are asked
+    for, or taken from SUPERSET_PASSWORD and SUPERSET_DATABASE_PASSWORD.
     """
     from rich.markup import escape
 
@@ -84,9 +92,22 @@ def superset(
     if database == "postgres" and url is None:
         raise ConfigError("there is no PostgreSQL to ask: set engine and url in [warehouse] of the settings")
     is_postgres = url is not None and database != "duckdb"
-    asked = postgres_database(url) if url is not None and is_postgres else duckdb_database(home.bi_copy.resolve())
+    database_of = postgres_database(url) if url is not None and is_postgres else duckdb_database(home.bi_copy.resolve())
     titles = {name: rail.title for name, rail in home.policy().latest.guardrails.items()}
     words = {"guardrail_id": titles, "state": STATE_NAMES, "reason": REASONS}
     contract = bi_contract(CATALOGUE.marts.values(), CATALOGUE.guardrails.values())
-    count = write_bundle(Bundle(contract, asked, words), out)
-    make_console().print(f"{escape(str(out))}: {count} dashboards", soft_wrap=True)
+    count = write_bundle(Bundle(contract, database_of, words), out)
+    console = make_console()
+    console.print(f"{escape(str(out))}: {count} dashboards", soft_wrap=True)
+    if load is not None:
+        from pacekeeper.superset import load_bundle
+
+        password = _secret("SUPERSET_PASSWORD", f"Password of {user}")
+        login = _secret("SUPERSET_DATABASE_PASSWORD", "Password of the database login") if is_postgres else None
+        loaded = load_bundle(out, load, user=user, password=password, database_password=login)
+        told = f"{loaded.dashboards} dashboards, {loaded.rules} rules on rows, {loaded.roles} roles"
+        console.print(f"{escape(load)}: {told}", soft_wrap=True)
+
+
+def _secret(variable: str, prompt: str) -> SecretStr:
+    return SecretStr(os.environ.get(variable) or typer.prompt(prompt, hide_input=True))
