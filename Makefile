@@ -1,6 +1,6 @@
 # Everything a person or CI runs. `make demo` and `make test` set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-gnuhealth check bench mutation reference docs pictures format clean
+.PHONY: help setup demo ui test test-gnuhealth test-superset check bench mutation reference docs pictures format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,6 +39,10 @@ test: .venv/dev.stamp  ## run the tests
 
 test-gnuhealth: .venv/dev.stamp  ## install a real GNU Health, write to it, read it (needs PostgreSQL's server; minutes)
 	@$(BIN)/pytest -s -rs plugins/pacekeeper-gnuhealth/integration $(ARGS)
+
+test-superset: .venv/dev.stamp  ## the dashboards in a real Superset, in an environment of its own
+	@test -x .venv-superset/bin/superset || ($(PYTHON) -m venv .venv-superset && .venv-superset/bin/pip install --quiet --require-hashes -r deploy/superset-requirements.lock)
+	@PACEKEEPER_SUPERSET=$(CURDIR)/.venv-superset $(BIN)/pytest -n 0 tests/integration/test_superset.py
 
 check: .venv/dev.stamp  ## lint, types, architecture, generated pages, definitions
 	@$(BIN)/ruff check .

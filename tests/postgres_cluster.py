@@ -32,7 +32,7 @@ class Cluster:
         self._folder.chmod(0o711)
         self._home = self._folder / "pg"
         self._home.mkdir()
-        self.password, self.port = secrets.token_hex(12), _free_port()
+        self.password, self.port = secrets.token_hex(12), free_port()
 
     @property
     def url(self) -> str:
@@ -145,7 +145,7 @@ def _unprivileged() -> str | None:
     raise MissingPart("PostgreSQL does not run as root: name another user in PACEKEEPER_PG_USER")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no stubs are installed for one file to parse
+import yaml
 from pydantic import TypeAdapter
 from tests.postgres_cluster import Cluster
 
