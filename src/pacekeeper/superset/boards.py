@@ -256,7 +256,7 @@ def _wellbeing(contract: BiContract) -> Board:
         title="Scales of the whole practice",
         view=survey,
         kind="table",
-        definition="Last wave of each scale: how many answered, mean of the scores, and the share that meets the "
+        definition="Each wave of each scale: how many answered, mean of the scores, and the share that meets the "
         "published cut-off, where there is one. None of them diagnoses anybody, and scales do not compare.",
         figures=(
             Figure("Answered", "SUM(n)"),
