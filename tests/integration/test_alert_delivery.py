@@ -39,6 +39,11 @@ data_dir = "data"
 [alerts]
 directory = "directory.toml"
 """
+#: On other days than the digest day, a test that goes by the clock would find nothing to send.
+_ANY_DAY = """
+[alerts.routes.workload]
+latency = "same_run"
+"""
 _DIRECTORY = """
 [people.ana]
 name = "Ana Ruiz"
@@ -361,12 +366,23 @@ def test_when_a_directory_is_first_named_what_stands_is_one_starting_position(si
 
 
 def test_a_dry_run_prints_everything_and_sends_nothing(site: Site) -> None:
+    site.write("pacekeeper.toml", _SETTINGS + _ANY_DAY)
     site.verdicts.say(3, "breach", subject=ANA)
     shown = site.command("alerts", "send", "--dry-run")
     assert shown.returncode == 0, shown.stderr
-    assert "3 messages would go; none has been sent." in shown.stdout or "sue" in shown.stdout
+    assert "3 messages would go now; none has been sent." in shown.stdout
+    assert "Hello Ana Ruiz," in shown.stdout
     assert site.web.calls == 0
+    assert site.mail.mails == []
     assert {reason for _, _, reason in site.states()} == {"dry_run"}
+
+
+def test_it_is_told_when_the_first_of_what_waits_may_go(site: Site) -> None:
+    assert drain(site.home, now=NOW).next_at is None
+    site.verdicts.say(3, "breach", subject=BEN)
+    site.verdicts.publish(site.home)
+    assert drain(site.home, now=NOW + timedelta(days=1)).next_at == datetime(2026, 6, 8, 4, tzinfo=UTC)
+    assert len(site.web.to("/sue")) == 0
 
 
 def test_settings_can_keep_everything_a_dry_run(site: Site) -> None:
@@ -387,12 +403,13 @@ def test_settings_can_keep_everything_a_dry_run(site: Site) -> None:
 
 @pytest.mark.parametrize("point", ["alerts.derived", "alerts.routed"])
 def test_killed_before_sending_the_next_run_sends_everything_once(site: Site, point: str) -> None:
+    site.write("pacekeeper.toml", _SETTINGS + _ANY_DAY)
     site.verdicts.say(3, "breach", subject=ANA)
     site.home.ops.add([Run(run_id="r", as_of=NOW, started_at=NOW)])
     assert site.command("alerts", "send", kill_at=point).returncode == -signal.SIGKILL
     assert site.web.calls == 0
     for _ in range(2):
-        site.drain(NOW + timedelta(weeks=30))
+        site.drain(datetime.now(UTC) + timedelta(hours=1))
     assert (len(site.web.to("/sue")), len(site.web.to("/ana")), len(site.mail.mails)) == (1, 1, 1)
 
 

@@ -35,12 +35,16 @@ _PATIENCE_SECONDS = 60
 
 @dataclass
 class Drained:
-    """What came of it. events: new ones. sent, failed: messages. messages: what a dry run would have sent."""
+    """What came of it. events: new ones. sent, failed: messages. messages: what a dry run would have sent.
+
+    next_at: when the first of what waits may go (digest day, end of quiet hours, next try); null = nothing waits.
+    """
 
     events: int = 0
     sent: int = 0
     failed: int = 0
     messages: list[Message] = field(default_factory=list)
+    next_at: datetime | None = None
 
 
 def drain(home: PracticeHome, *, now: datetime, dry_run: bool = False, again: bool = False) -> Drained:
@@ -92,6 +96,7 @@ def drain(home: PracticeHome, *, now: datetime, dry_run: bool = False, again: bo
                 drained.sent += 1
             else:
                 drained.failed += 1
+        drained.next_at = outbox.next_at()
     return drained
 
 

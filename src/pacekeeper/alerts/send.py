@@ -76,6 +76,11 @@ class Outbox:
         # The clinician hears of their own numbers before others do.
         return sorted(groups.values(), key=lambda rows: all(row.role != "clinician" for row in rows))
 
+    def next_at(self) -> datetime | None:
+        """When the first message that waits may go; null = none waits for another time than now."""
+        pending = self.ops.rows(AlertDelivery, state="pending")
+        return min((row.due_at for row in pending if row.is_alone and row.due_at > self.now), default=None)
+
     def _held(self, person: Person, recipient: str, channel: str) -> tuple[datetime | None, str | None]:
         """Until when nothing goes to an address, and why; null = it goes."""
         local = person.local(self.now, practice_zone=self.practice_zone)

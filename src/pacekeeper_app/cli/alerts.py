@@ -126,10 +126,11 @@ def send(
     for message in drained.messages:
         console.rule(escape(f"{message.recipient}, as {', '.join(message.roles)}, by {message.channel}"))
         console.print(escape(f"{message.title}\n\n{message.body}"), soft_wrap=True)
+    waits = "" if drained.next_at is None else f" Others wait; the next may go at {drained.next_at:%Y-%m-%d %H:%M} UTC."
     if dry_run:
-        console.print(f"{len(drained.messages)} messages would go; none has been sent.")
+        console.print(f"{len(drained.messages)} messages would go now; none has been sent.{waits}")
         return
-    console.print(f"{drained.events} new events, {drained.sent} messages sent, {drained.failed} not delivered.")
+    console.print(f"{drained.events} new events, {drained.sent} messages sent, {drained.failed} not delivered.{waits}")
     if drained.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 
